@@ -1,0 +1,60 @@
+# Every command that a person or CI runs on Ketscale. `make` alone lists them.
+#
+# All of them use the release profile: demo, tests, lints, docs and benches share what takes minutes to compile, the HiGHS
+# solver and SQLite, and the tests meet the code that ships.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test check bench deps deny check-aarch64
+
+# Test binaries run in their crate's folder: to them a relative path would be another place.
+ifdef CARGO_TARGET_DIR
+override CARGO_TARGET_DIR := $(abspath $(CARGO_TARGET_DIR))
+export CARGO_TARGET_DIR
+endif
+
+# Each skipped test adds a line here (ketscale-test-support); `make test` prints them at its end.
+SKIPPED := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/skipped-tests.txt
+
+TEST := cargo test --release --workspace --no-fail-fast
+
+help: ## list these targets
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target purpose; do \
+		printf '  make %-14s %s\n' "$$target" "$$purpose"; done
+
+demo: build ## build, plan the example fleet, print the plan and what to do next
+	@cargo run --release --quiet -p ketscale -- demo
+
+build: ## build the ketscale binary
+	@scripts/deps build
+	cargo build --release -p ketscale
+
+test: ## run every test; those that were skipped are listed at the end
+	@scripts/deps build test
+	@rm -f '$(SKIPPED)'
+	@echo '$(TEST)'; $(TEST); status=$$?; \
+	if [ -s '$(SKIPPED)' ]; then printf '\nSkipped tests:\n'; LC_ALL=C sort -u '$(SKIPPED)'; \
+	elif [ $$status = 0 ]; then printf '\nNo test was skipped.\n'; fi; \
+	exit $$status
+
+check: ## format, lints, docs and scripts, exactly as CI checks them
+	@scripts/deps build
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --workspace --no-deps
+	scripts/deps_test
+
+bench: ## run the benchmarks; one alone with BENCH=name
+	@scripts/deps build
+	cargo bench --workspace $(if $(BENCH),--bench $(BENCH))
+
+deps: ## install what the build and the tests need from the system; asks first on a terminal
+	@scripts/deps build test && echo 'Everything that the build needs is here.'
+
+deny: ## check licences, advisories and sources of the dependencies (network; needs cargo-deny)
+	@cargo deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install cargo-deny --locked' >&2; exit 3; }
+	cargo deny --workspace --locked check
+
+check-aarch64: ## compile-check the simulator for aarch64 (needs that Rust target)
+	@rustc --print target-libdir --target aarch64-unknown-linux-gnu | xargs test -d || \
+		{ echo 'The target is missing: rustup target add aarch64-unknown-linux-gnu' >&2; exit 3; }
+	cargo check --release --locked -p ketscale-simulator --target aarch64-unknown-linux-gnu

@@ -1,0 +1,304 @@
+//! What a user may type. What the program then means by it stands under `command/`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ketscale_engine::planner::Solver;
+use ketscale_engine::problem::{Provider, Quantity};
+
+/// Seconds after which a plan is cut by the clock, unless stated otherwise.
+pub(crate) const DEFAULT_TIME_LIMIT_SECONDS: f64 = 30.0;
+
+/// Plans how many replicas each service needs and which nodes to run them on, and proves the plan.
+#[derive(Debug, Parser)]
+#[command(name = "ketscale", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 yes; 1 the answer is no (no feasible plan, verification failed); 2 bad input; \
+3 environment (network, disk, memory); 64 usage; 70 a bug in ketscale.
+
+Start with `ketscale demo`.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Plan the example fleet that this program carries, and say what to do next.
+    Demo(DemoArgs),
+    /// Write a problem file from `kubectl get … -o json`, from Prometheus, or from both.
+    Init(InitArgs),
+    /// Plan: the cheapest replicas and nodes found for a problem file, with a proven bound.
+    Plan(PlanArgs),
+    /// Check a plan from its file alone; no solver takes part.
+    Verify(VerifyArgs),
+    /// Say why a plan is as it is: what binds, what it costs, what sets each service's replicas.
+    Explain(ExplainArgs),
+    /// Say what two plans have different.
+    Diff(DiffArgs),
+    /// Write a plan in the words of the controllers that carry it out.
+    Export(ExportArgs),
+    /// List instance types with prices and what their nodes offer to pods.
+    Catalog(CatalogArgs),
+    /// Print the JSON Schema of a file format.
+    Schema(SchemaArgs),
+    /// Answer requests for plans over gRPC.
+    Serve(ServeArgs),
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Most seconds to search; a search that proves its plan optimal ends earlier.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) time_limit: f64,
+    /// Where to write the plan file. Default: nowhere.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Output of `kubectl get deploy,sts,ds,hpa,pdb,pvc,pv,nodes,pods -A -o json`; `-` is standard input.
+    #[arg(value_name = "FILE", required_unless_present = "prometheus")]
+    pub(crate) file: Option<PathBuf>,
+    /// Prometheus to read loads, latencies and use from; without FILE the fleet itself as well.
+    #[arg(long, value_name = "URL")]
+    pub(crate) prometheus: Option<String>,
+    /// PromQL queries that replace the built-in ones, as YAML.
+    #[arg(long, value_name = "FILE", requires = "prometheus")]
+    pub(crate) queries: Option<PathBuf>,
+    /// Prices of your own, as CSV; see `ketscale catalog --help`.
+    #[arg(long, value_name = "CSV")]
+    pub(crate) prices: Option<PathBuf>,
+    /// Name of the cluster and of the problem. Default: what the input says.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Where to write the problem file. Default: standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The problem file, YAML or JSON; `-` is standard input.
+    #[arg(value_name = "FILE", required_unless_present = "problem")]
+    pub(crate) file: Option<PathBuf>,
+    /// The problem file, in another spelling.
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub(crate) problem: Option<PathBuf>,
+    /// Prometheus whose readings replace the file's loads, latencies and placement.
+    #[arg(long, value_name = "URL")]
+    pub(crate) prometheus: Option<String>,
+    /// PromQL queries that replace the built-in ones, as YAML.
+    #[arg(long, value_name = "FILE", requires = "prometheus")]
+    pub(crate) queries: Option<PathBuf>,
+    /// Prices of your own, as CSV; see `ketscale catalog --help`.
+    #[arg(long, value_name = "CSV")]
+    pub(crate) prices: Option<PathBuf>,
+    /// What to print: a table, or the plan file's bytes.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+    /// Where to write the plan file as well.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Seed of everything random.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+    /// Most seconds to search [default: 30; none when --work-limit is given].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) time_limit: Option<f64>,
+    /// Most work units to search (about a microsecond each): the same plan to the byte on every machine.
+    #[arg(long, value_name = "UNITS")]
+    pub(crate) work_limit: Option<u64>,
+    /// auto, baseline, exact, qaoa, anneal, uniform or enumerate.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub(crate) solver: Solver,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The plan file; `-` is standard input.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    /// The problem file that the plan must be for; a changed problem is another problem.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) problem: Option<PathBuf>,
+    /// Prices of your own that the plan was made with, as CSV.
+    #[arg(long, value_name = "CSV", requires = "problem")]
+    pub(crate) prices: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The plan file; `-` is standard input.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    /// Only this service, `namespace/name`.
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The plan file to start from; one of the two may be `-`, standard input.
+    #[arg(value_name = "PLAN_A")]
+    pub(crate) before: PathBuf,
+    /// The plan file to compare.
+    #[arg(value_name = "PLAN_B")]
+    pub(crate) after: PathBuf,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The plan file; `-` is standard input. It is verified first.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    /// For whom: HorizontalPodAutoscalers, Karpenter NodePools (both YAML), or counts of node groups (JSON).
+    #[arg(long = "as", value_enum, value_name = "TARGET")]
+    pub(crate) target: Target,
+    /// Only this cluster's part.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster: Option<String>,
+}
+
+/// Who carries an exported plan out.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Target {
+    Hpa,
+    Karpenter,
+    Nodegroups,
+}
+
+/// Prices of your own are read from a CSV file with the columns provider, region, instance_type, on_demand_usd_per_hour and, where
+/// known, spot_usd_per_hour, interruptions_per_hour, interruption_band, architecture, vcpus, memory, gpus, pods.
+#[derive(Debug, Args)]
+pub(crate) struct CatalogArgs {
+    /// Only types of this provider: aws, gcp or azure.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<Provider>,
+    /// Only types in this region.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) region: Option<String>,
+    /// Only types of this architecture: amd64 or arm64.
+    #[arg(long, value_name = "NAME", value_parser = ["amd64", "arm64"])]
+    pub(crate) architecture: Option<String>,
+    /// Only types with at least this many cores.
+    #[arg(long, value_name = "CORES")]
+    pub(crate) min_cpu: Option<u32>,
+    /// Only types with at least this much memory, such as 16Gi.
+    #[arg(long, value_name = "QUANTITY", value_parser = bytes)]
+    pub(crate) min_memory: Option<u64>,
+    /// Only types with GPUs.
+    #[arg(long)]
+    pub(crate) gpu: bool,
+    /// Only types whose name contains this.
+    #[arg(long, value_name = "PART")]
+    pub(crate) name: Option<String>,
+    /// Prices of your own, as CSV, added to the list.
+    #[arg(long, value_name = "CSV")]
+    pub(crate) prices: Option<PathBuf>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Which file format.
+    #[arg(value_enum, default_value_t)]
+    pub(crate) of: SchemaOf,
+}
+
+/// A file format.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// What `plan` reads.
+    #[default]
+    Problem,
+    /// What `plan` writes.
+    Plan,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7311")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// SQLite file that keeps the plans.
+    #[arg(long, value_name = "FILE", default_value = "ketscale.sqlite")]
+    pub(crate) store: PathBuf,
+    /// Prometheus for requests that ask for live readings.
+    #[arg(long, value_name = "URL", requires = "problem")]
+    pub(crate) prometheus: Option<String>,
+    /// The problem file that live readings complete.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) problem: Option<PathBuf>,
+    /// PromQL queries that replace the built-in ones, as YAML.
+    #[arg(long, value_name = "FILE", requires = "prometheus")]
+    pub(crate) queries: Option<PathBuf>,
+    /// Prices of your own, as CSV.
+    #[arg(long, value_name = "CSV")]
+    pub(crate) prices: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// Seconds above 0, at most a year.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "expected a number of seconds, such as 30 or 0.5".to_owned())?;
+    if seconds > 0.0 && seconds <= 31_536_000.0 {
+        Ok(seconds)
+    } else {
+        Err("expected a number of seconds above 0, and at most a year".to_owned())
+    }
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    Quantity(text.to_owned())
+        .units()
+        .ok_or_else(|| "expected a quantity of memory, such as 16Gi".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_limit_is_a_time() {
+        for refused in ["0", "-1", "NaN", "inf", "1e9", "soon", ""] {
+            assert!(super::seconds(refused).is_err(), "{refused}");
+        }
+        assert_eq!(super::seconds("0.5"), Ok(0.5));
+    }
+}

@@ -1,0 +1,68 @@
+//! `ketscale serve`: answers requests for plans over gRPC until it is told to stop.
+
+use ketscale_service::prometheus::ClientSettings;
+use ketscale_service::server::{Config, LiveConfig, ServeError, run as serve};
+use tracing_subscriber::EnvFilter;
+
+use super::live;
+use crate::args::ServeArgs;
+use crate::exit::{Exit, Failure};
+use crate::{bug, input};
+
+pub(super) fn run(args: ServeArgs) -> Result<Exit, Failure> {
+    let config = config(args)?;
+    bug::watch_aloud();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    live::wait(serve(config, told_to_stop()))?.map_err(refuse)?;
+    Ok(Exit::Yes)
+}
+
+fn config(args: ServeArgs) -> Result<Config, Failure> {
+    let live = match (args.prometheus, &args.problem) {
+        (Some(url), Some(problem)) => Some(LiveConfig {
+            prometheus: ClientSettings::new(url),
+            queries: live::queries(args.queries.as_deref())?,
+            problems: vec![input::problem(problem)?],
+        }),
+        _ => None,
+    };
+    let catalogue = input::catalogue(args.prices.as_deref())?;
+    Ok(Config {
+        listen: args.listen,
+        live,
+        catalogue,
+        ..Config::new(args.store)
+    })
+}
+
+/// Ends with Ctrl-C, or with the signal by which a supervisor stops a process.
+async fn told_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupted.await;
+}
+
+fn refuse(error: ServeError) -> Failure {
+    match error {
+        ServeError::Prometheus(error) => live::refuse_prometheus(error),
+        ServeError::DuplicateProblem(_) => Failure::input(error),
+        ServeError::Listen { .. } | ServeError::Store(_) | ServeError::Transport(_) => {
+            Failure::environment(error)
+        }
+    }
+}

@@ -1,0 +1,654 @@
+//! The restricted master: service columns and node patterns, solved by HiGHS as a linear or an integer programme.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use highs::{Col, ColProblem, HighsModelStatus, Model, Row, Sense, SolvedModel};
+
+use super::column::Column;
+use crate::fleet::Fleet;
+use crate::limits::Meter;
+use crate::plan::Leaf;
+
+/// Relative gap at which the integer programme over known columns ends: its optimum is not that of the problem.
+const MIP_GAP: f64 = 1e-3;
+
+/// Nodes of one class with the same pods, or a service's replicas.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Choice {
+    /// Service and column.
+    Service(usize, Column),
+    /// Class and pods by service.
+    Pattern(usize, Vec<u32>),
+}
+
+/// Whether costs are those of the problem, or zero with a price on every broken row (to prove that none is feasible).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Objective {
+    /// Cost in USD/h; broken rows cost this much a unit.
+    Cost {
+        /// Price of a unit by which a row is broken.
+        penalty: f64,
+    },
+    /// Broken units only.
+    Infeasibility,
+}
+
+/// A row of the master, with what it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Pods(usize, usize),
+    Convexity(usize),
+    SpotShare(usize),
+    Limit(usize),
+    Budget,
+    MaxMoves,
+    NoMoves(usize),
+    Commitment(usize),
+    Class(usize),
+    /// Nodes of an offering, or of all (`None`), equal a variable of their own whose bounds a branching decision sets.
+    Count(Option<usize>),
+}
+
+/// Multipliers of a leaf in the form the pricing problems use.
+#[derive(Clone, Debug)]
+pub(crate) struct Duals {
+    /// u by service and cell.
+    pub(crate) pods: Vec<Vec<f64>>,
+    /// Value of choosing a column, by service.
+    pub(crate) convexity: Vec<f64>,
+    /// q by service.
+    pub(crate) spot_share: Vec<f64>,
+    /// Price of a move more, by service: its own, the fleet's and the forbidden one's together.
+    pub(crate) moves: Vec<f64>,
+    /// Reduced price of a node by class, without the class's own row.
+    pub(crate) node: Vec<f64>,
+    /// Dual of the class's count (existing classes only).
+    pub(crate) class: Vec<f64>,
+    /// The same as named multipliers.
+    pub(crate) leaf: Leaf,
+}
+
+pub(crate) struct Master<'a> {
+    fleet: &'a Fleet,
+    objective: Objective,
+    kinds: Vec<Kind>,
+    index: BTreeMap<Kind, usize>,
+    rows: Vec<Row>,
+    model: Option<Model>,
+    /// Columns before the choices: commitments and artificial variables.
+    fixed: usize,
+    artificial: Vec<usize>,
+    /// Variables of node counts, with their bounds.
+    counts: BTreeMap<Option<usize>, (Col, (u32, u32))>,
+    pub(crate) choices: Vec<Choice>,
+    columns: Vec<Col>,
+    known: BTreeSet<Choice>,
+}
+
+/// A solution of the linear programme.
+pub(crate) struct Relaxed {
+    pub(crate) objective: f64,
+    /// Sum of broken units.
+    pub(crate) broken: f64,
+    /// Weight of each choice.
+    pub(crate) weights: Vec<f64>,
+    pub(crate) duals: Duals,
+    /// Simplex iterations.
+    pub(crate) iterations: u64,
+}
+
+impl<'a> Master<'a> {
+    pub(crate) fn new(fleet: &'a Fleet, objective: Objective) -> Option<Self> {
+        let kinds = kinds(fleet);
+        let index: BTreeMap<Kind, usize> = kinds
+            .iter()
+            .enumerate()
+            .map(|(i, kind)| (*kind, i))
+            .collect();
+        let mut problem = ColProblem::new();
+        let rows: Vec<Row> = kinds
+            .iter()
+            .map(|kind| {
+                let (low, high) = bounds(fleet, *kind);
+                problem.add_row(low..=high)
+            })
+            .collect();
+        let mut master = Self {
+            fleet,
+            objective,
+            kinds,
+            index,
+            rows,
+            model: None,
+            fixed: 0,
+            artificial: Vec::new(),
+            counts: BTreeMap::new(),
+            choices: Vec::new(),
+            columns: Vec::new(),
+            known: BTreeSet::new(),
+        };
+        for c in 0..fleet.commitments.len() {
+            let (cost, entries) = master.commitment(c);
+            let entries: Vec<(Row, f64)> = entries
+                .into_iter()
+                .map(|(i, value)| (master.rows[i], value))
+                .collect();
+            problem.add_column(cost, 0.0..=f64::from(fleet.commitments[c].nodes), entries);
+        }
+        master.fixed = fleet.commitments.len();
+        let penalty = match objective {
+            Objective::Cost { penalty } => penalty,
+            Objective::Infeasibility => 1.0,
+        };
+        for i in 0..master.kinds.len() {
+            let (low, high) = bounds(fleet, master.kinds[i]);
+            for sign in [(low.is_finite(), 1.0), (high.is_finite(), -1.0)]
+                .into_iter()
+                .filter_map(|(needed, sign)| needed.then_some(sign))
+            {
+                let surplus = match master.kinds[i] {
+                    Kind::Pods(s, _) if sign < 0.0 => Some(&fleet.services[s]),
+                    _ => None,
+                };
+                // A pod too many is no harm beyond the move it seems to save; priced higher it would only blow up the duals.
+                let price = surplus.map_or(penalty * scale(fleet, master.kinds[i]), |service| {
+                    service.move_usd_per_hour
+                });
+                problem.add_column(price, 0.0.., [(master.rows[i], sign)]);
+                if surplus.is_none() {
+                    master.artificial.push(master.fixed);
+                }
+                master.fixed += 1;
+            }
+        }
+        master.model = Some(Model::try_new(problem).ok()?);
+        master.model.as_mut()?.set_sense(Sense::Minimise);
+        master.add_counts()?;
+        Some(master)
+    }
+
+    /// A variable for every sum of nodes that may be branched on.
+    fn add_counts(&mut self) -> Option<()> {
+        for (i, kind) in self.kinds.iter().enumerate() {
+            if let Kind::Count(offering) = kind {
+                let column = self
+                    .model
+                    .as_mut()?
+                    .try_add_column(0.0, 0.0.., [(self.rows[i], -1.0)])
+                    .ok()?;
+                self.counts.insert(*offering, (column, (0, u32::MAX)));
+                self.fixed += 1;
+            }
+        }
+        Some(())
+    }
+
+    /// Bounds the nodes of an offering, or of all.
+    pub(crate) fn bound_nodes(&mut self, offering: Option<usize>, range: (u32, u32)) {
+        let most = if range.1 == u32::MAX {
+            f64::INFINITY
+        } else {
+            f64::from(range.1)
+        };
+        if let (Some(model), Some((column, known))) =
+            (&mut self.model, self.counts.get_mut(&offering))
+        {
+            model.change_column_bounds(*column, f64::from(range.0)..=most);
+            *known = range;
+        }
+    }
+
+    /// Adds a choice; false when it was there.
+    pub(crate) fn add(&mut self, choice: Choice) -> bool {
+        if !self.known.insert(choice.clone()) {
+            return false;
+        }
+        let (cost, entries) = self.entries(&choice);
+        let entries: Vec<(Row, f64)> = entries
+            .into_iter()
+            .map(|(i, value)| (self.rows[i], value))
+            .collect();
+        let Some(Ok(column)) = self
+            .model
+            .as_mut()
+            .map(|model| model.try_add_column(cost, 0.0.., entries))
+        else {
+            return false;
+        };
+        self.choices.push(choice);
+        self.columns.push(column);
+        true
+    }
+
+    /// Bounds the weight of a choice.
+    pub(crate) fn bound(&mut self, index: usize, least: f64, most: f64) {
+        if let Some(model) = &mut self.model {
+            model.change_column_bounds(self.columns[index], least..=most);
+        }
+    }
+
+    /// Solves the linear programme; `None` when HiGHS fails.
+    pub(crate) fn relax(&mut self) -> Option<Relaxed> {
+        let solved = self.model.take()?.try_solve().ok()?;
+        let relaxed = (solved.status() == HighsModelStatus::Optimal).then(|| self.read(&solved));
+        self.model = Some(Model::from(solved));
+        relaxed
+    }
+
+    fn read(&self, solved: &SolvedModel) -> Relaxed {
+        let solution = solved.get_solution();
+        let columns = solution.columns();
+        Relaxed {
+            objective: solved.objective_value(),
+            broken: self.artificial.iter().map(|i| columns[*i]).sum(),
+            weights: columns[self.fixed..].to_vec(),
+            duals: self.duals(solution.dual_rows()),
+            iterations: u64::try_from(solved.simplex_iteration_count()).unwrap_or(0),
+        }
+    }
+
+    fn duals(&self, y: &[f64]) -> Duals {
+        let fleet = self.fleet;
+        let at = |kind: Kind| self.index.get(&kind).map_or(0.0, |i| y[*i]);
+        let nonnegative = |kind: Kind| (-at(kind)).max(0.0);
+        let services = 0..fleet.services.len();
+        let cells = 2 * fleet.zones.len();
+        let weight = self.price_weight();
+        let mut leaf = Leaf {
+            branches: Vec::new(),
+            duals: BTreeMap::new(),
+        };
+        for (offering, (_, (least, most))) in &self.counts {
+            let y = at(Kind::Count(*offering));
+            let on = offering.map_or("nodes".to_owned(), |o| {
+                format!("nodes/{}", fleet.offering_name(o))
+            });
+            if y > 0.0 && *least > 0 {
+                leaf.duals.insert(format!("at_least/{on}"), y);
+            } else if y < 0.0 && *most < u32::MAX {
+                leaf.duals.insert(format!("at_most/{on}"), -y);
+            }
+        }
+        for (i, kind) in self.kinds.iter().enumerate() {
+            if let Some((name, value)) =
+                named(fleet, *kind, y[i]).filter(|(_, value)| *value != 0.0)
+            {
+                leaf.duals.insert(name, value);
+            }
+        }
+        let moves = |s: usize| {
+            weight * fleet.services[s].move_usd_per_hour
+                + nonnegative(Kind::MaxMoves)
+                + nonnegative(Kind::NoMoves(s))
+        };
+        Duals {
+            pods: services
+                .clone()
+                .map(|s| (0..cells).map(|k| at(Kind::Pods(s, k))).collect())
+                .collect(),
+            convexity: services.clone().map(|s| at(Kind::Convexity(s))).collect(),
+            spot_share: services
+                .clone()
+                .map(|s| nonnegative(Kind::SpotShare(s)))
+                .collect(),
+            moves: services.map(moves).collect(),
+            node: (0..fleet.classes.len())
+                .map(|b| self.node_price(b, &at))
+                .collect(),
+            class: (0..fleet.classes.len())
+                .map(|b| at(Kind::Class(b)))
+                .collect(),
+            leaf,
+        }
+    }
+
+    /// 1, or 0 when only feasibility is asked.
+    pub(crate) fn price_weight(&self) -> f64 {
+        if self.objective == Objective::Infeasibility {
+            0.0
+        } else {
+            1.0
+        }
+    }
+
+    fn node_price(&self, class: usize, at: &dyn Fn(Kind) -> f64) -> f64 {
+        self.node_entries(class)
+            .iter()
+            .fold(self.node_cost(class), |price, (i, value)| {
+                price - at(self.kinds[*i]) * value
+            })
+    }
+
+    fn node_cost(&self, class: usize) -> f64 {
+        let offering = self.fleet.offering_of(class);
+        let startup = if self.fleet.classes[class].is_existing() {
+            0.0
+        } else {
+            offering.startup_usd_per_hour
+        };
+        self.price_weight() * (offering.usd_per_hour + startup)
+    }
+
+    /// Entries of a node whatever is on it, its class's own row left out.
+    fn node_entries(&self, class: usize) -> Vec<(usize, f64)> {
+        let offering = self.fleet.classes[class].offering;
+        let mut entries = Vec::new();
+        for (l, limit) in self
+            .fleet
+            .limits
+            .iter()
+            .enumerate()
+            .filter(|(_, limit)| limit.coefficients[offering] != 0.0)
+        {
+            entries.push((self.index[&Kind::Limit(l)], limit.coefficients[offering]));
+        }
+        if let Some(row) = self.index.get(&Kind::Budget) {
+            entries.push((*row, self.fleet.offerings[offering].usd_per_hour));
+        }
+        for (c, _) in self
+            .fleet
+            .commitments
+            .iter()
+            .enumerate()
+            .filter(|(_, commitment)| commitment.offering == offering)
+        {
+            entries.push((self.index[&Kind::Commitment(c)], -1.0));
+        }
+        for counted in [None, Some(offering)] {
+            entries.push((self.index[&Kind::Count(counted)], 1.0));
+        }
+        entries
+    }
+
+    fn commitment(&self, c: usize) -> (f64, Vec<(usize, f64)>) {
+        let commitment = &self.fleet.commitments[c];
+        let saved =
+            self.fleet.offerings[commitment.offering].usd_per_hour - commitment.used_usd_per_hour;
+        let mut entries = vec![(self.index[&Kind::Commitment(c)], 1.0)];
+        if let Some(row) = self.index.get(&Kind::Budget) {
+            entries.push((*row, -saved));
+        }
+        (-saved * self.price_weight(), entries)
+    }
+
+    fn entries(&self, choice: &Choice) -> (f64, Vec<(usize, f64)>) {
+        match choice {
+            Choice::Service(s, column) => self.service_entries(*s, column),
+            Choice::Pattern(class, pods) => self.pattern_entries(*class, pods),
+        }
+    }
+
+    fn service_entries(&self, s: usize, column: &Column) -> (f64, Vec<(usize, f64)>) {
+        let service = &self.fleet.services[s];
+        let mut entries = vec![(self.index[&Kind::Convexity(s)], 1.0)];
+        for (cell, pods) in column
+            .cells
+            .iter()
+            .enumerate()
+            .filter(|(_, pods)| **pods > 0)
+        {
+            entries.push((self.index[&Kind::Pods(s, cell)], -f64::from(*pods)));
+        }
+        if let Some(row) = self.index.get(&Kind::SpotShare(s)) {
+            let spot: u32 = column.cells.iter().skip(1).step_by(2).sum();
+            entries.push((
+                *row,
+                f64::from(spot) - f64::from(service.spot_limit(column.replicas)),
+            ));
+        }
+        let placed = f64::from(service.placed_now.min(column.replicas));
+        for kind in [Kind::MaxMoves, Kind::NoMoves(s)] {
+            if let Some(row) = self.index.get(&kind) {
+                entries.push((*row, placed));
+            }
+        }
+        let cost =
+            service.level(column.replicas).slo_usd_per_hour + service.move_usd_per_hour * placed;
+        (cost * self.price_weight(), entries)
+    }
+
+    fn pattern_entries(&self, class: usize, pods: &[u32]) -> (f64, Vec<(usize, f64)>) {
+        let (class_data, offering) = (&self.fleet.classes[class], self.fleet.offering_of(class));
+        let mut entries = self.node_entries(class);
+        let mut cost = self.node_cost(class);
+        let mut staying = 0.0;
+        for (s, pods) in pods.iter().enumerate().filter(|(_, pods)| **pods > 0) {
+            let service = &self.fleet.services[s];
+            entries.push((self.index[&Kind::Pods(s, offering.cell)], f64::from(*pods)));
+            let stay = f64::from(class_data.now[s].min(*pods));
+            staying += stay;
+            if let Some(row) = self.index.get(&Kind::NoMoves(s)).filter(|_| stay > 0.0) {
+                entries.push((*row, -stay));
+            }
+            let evictions =
+                offering.interruptions_per_hour * service.usd_per_eviction * f64::from(*pods);
+            cost += self.price_weight() * (evictions - service.move_usd_per_hour * stay);
+        }
+        if let Some(row) = self.index.get(&Kind::MaxMoves).filter(|_| staying > 0.0) {
+            entries.push((*row, -staying));
+        }
+        if let Some(row) = self.index.get(&Kind::Class(class)) {
+            entries.push((*row, 1.0));
+        }
+        (cost, entries)
+    }
+
+    /// Solves over the admitted choices as whole numbers: (choice, times) of the best found.
+    pub(crate) fn integral(
+        &self,
+        admitted: &[bool],
+        known: Option<&[(usize, u32)]>,
+        seconds: f64,
+        most_nodes: i32,
+        meter: &Meter,
+    ) -> Option<Vec<(usize, u32)>> {
+        let mut problem = ColProblem::new();
+        let rows: Vec<Row> = self
+            .kinds
+            .iter()
+            .map(|kind| {
+                let (low, high) = bounds(self.fleet, *kind);
+                if matches!(kind, Kind::Count(_)) {
+                    return problem.add_row(f64::NEG_INFINITY..=f64::INFINITY);
+                }
+                // Too many pods are trimmed afterwards; that leaves the search much more room.
+                problem.add_row(
+                    low..=if matches!(kind, Kind::Pods(..)) {
+                        f64::INFINITY
+                    } else {
+                        high
+                    },
+                )
+            })
+            .collect();
+        // A surplus pod must not count as staying: in each cell no more stay than are wanted there.
+        let pods_rows = self
+            .kinds
+            .iter()
+            .filter(|kind| matches!(kind, Kind::Pods(..)));
+        let staying: BTreeMap<Kind, Row> = pods_rows
+            .map(|kind| (*kind, problem.add_row(f64::NEG_INFINITY..=0.0)))
+            .collect();
+        let attach = |entries: Vec<(usize, f64)>| {
+            entries
+                .into_iter()
+                .map(|(i, value)| (rows[i], value))
+                .collect::<Vec<_>>()
+        };
+        for c in 0..self.fleet.commitments.len() {
+            let (cost, entries) = self.commitment(c);
+            problem.add_integer_column(
+                cost,
+                0.0..=f64::from(self.fleet.commitments[c].nodes),
+                attach(entries),
+            );
+        }
+        for (choice, admitted) in self.choices.iter().zip(admitted) {
+            let (cost, entries) = self.entries(choice);
+            let mut entries = attach(entries);
+            match choice {
+                Choice::Service(s, column) => {
+                    let wanted = column.cells.iter().enumerate().filter(|(_, n)| **n > 0);
+                    entries.extend(
+                        wanted.map(|(cell, n)| (staying[&Kind::Pods(*s, cell)], -f64::from(*n))),
+                    );
+                }
+                Choice::Pattern(class, pods) => {
+                    let cell = self.fleet.offering_of(*class).cell;
+                    let stay = pods
+                        .iter()
+                        .zip(&self.fleet.classes[*class].now)
+                        .map(|(n, now)| f64::from(*n.min(now)));
+                    entries.extend(
+                        stay.enumerate()
+                            .filter(|(_, stay)| *stay > 0.0)
+                            .map(|(s, stay)| (staying[&Kind::Pods(s, cell)], stay)),
+                    );
+                }
+            }
+            problem.add_integer_column(
+                cost,
+                0.0..=if *admitted { f64::INFINITY } else { 0.0 },
+                entries,
+            );
+        }
+        let mut model = Model::try_new(problem).ok()?;
+        model.set_sense(Sense::Minimise);
+        model.try_set_option("time_limit", seconds).ok()?;
+        model.try_set_option("mip_max_nodes", most_nodes).ok()?;
+        model.try_set_option("mip_rel_gap", MIP_GAP).ok()?;
+        if let Some(known) = known {
+            let mut values = vec![0.0; self.fleet.commitments.len() + self.choices.len()];
+            known.iter().for_each(|(index, times)| {
+                values[self.fleet.commitments.len() + index] = f64::from(*times)
+            });
+            // Only a start: HiGHS fills in the commitments, and ignores the values if they do not fit.
+            let _ = model.try_set_solution(Some(&values), None, None, None);
+        }
+        let solved = model.try_solve().ok()?;
+        if solved.status() == HighsModelStatus::ReachedTimeLimit {
+            meter.cut();
+        }
+        meter.spend(u64::try_from(solved.simplex_iteration_count()).unwrap_or(0));
+        if solved.primal_solution_status() != highs::HighsSolutionStatus::Feasible {
+            return None;
+        }
+        let solution = solved.get_solution();
+        let values = &solution.columns()[self.fleet.commitments.len()..];
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let chosen = values
+            .iter()
+            .enumerate()
+            .map(|(i, value)| (i, value.round() as u32))
+            .filter(|(_, times)| *times > 0);
+        Some(chosen.collect())
+    }
+}
+
+/// Rows of the master in a fixed order.
+fn kinds(fleet: &Fleet) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for (s, service) in fleet.services.iter().enumerate() {
+        kinds.push(Kind::Convexity(s));
+        kinds.extend(service.cells.iter().map(|cell| Kind::Pods(s, *cell)));
+        if service.spot_share_max < 1.0 {
+            kinds.push(Kind::SpotShare(s));
+        }
+        if service.unmovable && service.placed_now > 0 {
+            kinds.push(Kind::NoMoves(s));
+        }
+    }
+    kinds.extend((0..fleet.limits.len()).map(Kind::Limit));
+    kinds.extend(fleet.budget_usd_per_hour().map(|_| Kind::Budget));
+    kinds.extend(fleet.max_moves().map(|_| Kind::MaxMoves));
+    kinds.extend((0..fleet.commitments.len()).map(Kind::Commitment));
+    let existing = fleet
+        .classes
+        .iter()
+        .enumerate()
+        .filter(|(_, class)| class.is_existing());
+    kinds.extend(existing.map(|(index, _)| Kind::Class(index)));
+    kinds.push(Kind::Count(None));
+    kinds.extend((0..fleet.offerings.len()).map(|offering| Kind::Count(Some(offering))));
+    kinds
+}
+
+fn bounds(fleet: &Fleet, kind: Kind) -> (f64, f64) {
+    match kind {
+        Kind::Pods(..) | Kind::Count(_) => (0.0, 0.0),
+        Kind::Convexity(_) => (1.0, 1.0),
+        Kind::SpotShare(_) | Kind::NoMoves(_) | Kind::Commitment(_) => (f64::NEG_INFINITY, 0.0),
+        Kind::Limit(l) if fleet.limits[l].at_least => (fleet.limits[l].limit, f64::INFINITY),
+        Kind::Limit(l) => (f64::NEG_INFINITY, fleet.limits[l].limit),
+        Kind::Budget => {
+            let sunk: f64 = fleet
+                .commitments
+                .iter()
+                .map(|c| c.usd_per_hour * f64::from(c.nodes))
+                .sum();
+            (
+                f64::NEG_INFINITY,
+                fleet.budget_usd_per_hour().unwrap_or(f64::INFINITY) - sunk,
+            )
+        }
+        Kind::MaxMoves => (
+            f64::NEG_INFINITY,
+            fleet.max_moves().map_or(f64::INFINITY, f64::from),
+        ),
+        Kind::Class(b) => {
+            let count = fleet.classes[b].count().map_or(f64::INFINITY, f64::from);
+            (
+                if fleet.classes[b].kept {
+                    count
+                } else {
+                    f64::NEG_INFINITY
+                },
+                count,
+            )
+        }
+    }
+}
+
+/// What one unit of a broken row weighs: rows in millicores or dollars are scaled to about a node.
+fn scale(fleet: &Fleet, kind: Kind) -> f64 {
+    match kind {
+        Kind::Limit(l) => {
+            1.0 / fleet.limits[l]
+                .coefficients
+                .iter()
+                .copied()
+                .fold(1e-9, f64::max)
+        }
+        Kind::Budget => {
+            1.0 / fleet
+                .offerings
+                .iter()
+                .map(|o| o.usd_per_hour)
+                .fold(1e-3, f64::max)
+        }
+        _ => 1.0,
+    }
+}
+
+/// Name and value of a row's multiplier in a certificate; rows that the bound solves inside have none.
+fn named(fleet: &Fleet, kind: Kind, y: f64) -> Option<(String, f64)> {
+    let service = |s: usize| &fleet.services[s].name;
+    let at_most = (-y).max(0.0);
+    Some(match kind {
+        Kind::Pods(s, cell) => (format!("pods/{}/{}", service(s), fleet.cell_name(cell)), y),
+        Kind::SpotShare(s) => (format!("spot_share/{}", service(s)), at_most),
+        Kind::Limit(l) if fleet.limits[l].at_least => (fleet.limits[l].name.clone(), y.max(0.0)),
+        Kind::Limit(l) => (fleet.limits[l].name.clone(), at_most),
+        Kind::Budget => ("budget".to_owned(), at_most),
+        Kind::MaxMoves => ("max_moves".to_owned(), at_most),
+        Kind::NoMoves(s) => (format!("no_moves/{}", service(s)), at_most),
+        Kind::Commitment(c) => (
+            format!(
+                "commitment/{}",
+                fleet.offering_name(fleet.commitments[c].offering)
+            ),
+            at_most,
+        ),
+        Kind::Convexity(_) | Kind::Class(_) | Kind::Count(_) => return None,
+    })
+}

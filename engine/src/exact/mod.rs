@@ -1,0 +1,505 @@
+//! Exact planning by patterns: column generation over service columns and node patterns, then whole numbers.
+//!
+//! The relaxation and its bound are written down in `docs/decisions/bound.md`. The restricted master is solved by HiGHS; its
+//! duals price new columns; when none improves, they are the certificate. The integer programme over the columns found
+//! gives plans; `verify` recomputes the bound from the duals with code of its own.
+
+mod branch;
+mod column;
+mod dive;
+mod master;
+mod pricing;
+mod rounding;
+
+pub use column::Column;
+pub(crate) use column::{Prices, cheapest, within_spot_share};
+pub(crate) use pricing::{Filling, take};
+
+use master::{Choice, Duals, Master, Objective, Relaxed};
+use pricing::{Item, Knapsack};
+
+use crate::fleet::{Fleet, Service};
+use crate::limits::Meter;
+use crate::packing::{self, Demand, Values};
+use crate::placement::Placement;
+use crate::plan::Leaf;
+use crate::problem::Survive;
+
+/// Search nodes of one pricing problem.
+const PRICING_NODES: u64 = 20_000;
+/// Rounds of column generation after which the duals are taken as they are.
+const MOST_ROUNDS: usize = 400;
+
+/// What column generation found.
+#[derive(Clone, Debug)]
+pub struct Relaxation {
+    /// Multipliers of the best bound.
+    pub leaf: Leaf,
+    /// Value of the linear programme, USD/h (a bound only when generation ended by itself).
+    pub objective: f64,
+    /// What pods are worth, by the duals.
+    pub values: Values,
+    /// Columns of each service by falling weight in the relaxation, with reduced cost in USD/h.
+    pub columns: Vec<Vec<(Column, f64)>>,
+    /// True when the linear programme itself has no solution, which the leaf with zero prices may prove.
+    pub infeasible: bool,
+    /// Rounds of generation.
+    pub rounds: usize,
+}
+
+/// A relaxation and the plans that integer programming over its columns gave, best first.
+pub struct Exact<'a> {
+    /// The relaxation.
+    pub relaxation: Relaxation,
+    /// Plans; they may still break constraints that only whole plans show.
+    pub placements: Vec<Placement>,
+    fleet: &'a Fleet,
+    master: Master<'a>,
+}
+
+impl Exact<'_> {
+    /// Leaves of a search tree that raise the bound towards the cost of a known plan, USD/h, by branching on replicas and node counts.
+    pub fn leaves(
+        &mut self,
+        incumbent_usd_per_hour: f64,
+        most_leaves: usize,
+        meter: &Meter,
+    ) -> Vec<Leaf> {
+        branch::leaves(
+            self.fleet,
+            &mut self.master,
+            incumbent_usd_per_hour,
+            most_leaves,
+            meter,
+        )
+    }
+}
+
+/// Settings of the exact solver.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Seconds that the integer programme may take by HiGHS's own clock.
+    pub mip_seconds: f64,
+    /// Branch-and-bound nodes that it may take.
+    pub mip_nodes: i32,
+}
+
+/// Generates columns and solves for whole numbers, starting from known placements.
+///
+/// `None` when HiGHS fails or a service has no admissible column at all.
+pub fn solve<'a>(
+    fleet: &'a Fleet,
+    starts: &[Placement],
+    settings: &Settings,
+    meter: &Meter,
+) -> Option<Exact<'a>> {
+    let penalty = penalty(fleet);
+    let mut master = Master::new(fleet, Objective::Cost { penalty })?;
+    seed(fleet, &mut master, starts)?;
+    let (relaxed, rounds) = generate(fleet, &mut master, &Floors::none(fleet), MOST_ROUNDS, meter)?;
+    let infeasible = relaxed.broken > 1e-6;
+    let placements = if infeasible {
+        Vec::new()
+    } else {
+        whole(fleet, &mut master, &relaxed, settings, meter)
+    };
+    let relaxation = Relaxation {
+        leaf: relaxed.duals.leaf.clone(),
+        objective: relaxed.objective,
+        values: Values::of_duals(fleet, &relaxed.duals.pods, &relaxed.duals.moves),
+        columns: weighted_columns(fleet, &master, &relaxed),
+        infeasible,
+        rounds,
+    };
+    Some(Exact {
+        relaxation,
+        placements,
+        fleet,
+        master,
+    })
+}
+
+/// Multipliers that prove, with every price zero, that nothing is feasible; `None` when they could not be found.
+pub fn prove_infeasible(fleet: &Fleet, meter: &Meter) -> Option<Leaf> {
+    let mut master = Master::new(fleet, Objective::Infeasibility)?;
+    seed(fleet, &mut master, &[])?;
+    let (relaxed, _) = generate(fleet, &mut master, &Floors::none(fleet), MOST_ROUNDS, meter)?;
+    (relaxed.broken > 1e-6).then_some(relaxed.duals.leaf)
+}
+
+/// More than any plan needs for one unit of a row, so that broken rows are the last resort.
+fn penalty(fleet: &Fleet) -> f64 {
+    let node = fleet
+        .offerings
+        .iter()
+        .map(|o| o.usd_per_hour + o.startup_usd_per_hour)
+        .fold(0.0, f64::max);
+    let service = fleet.services.iter().map(|s| {
+        s.move_usd_per_hour
+            + s.levels
+                .iter()
+                .map(|l| l.slo_usd_per_hour)
+                .fold(0.0, f64::max)
+    });
+    100.0 * (1.0 + node) + service.sum::<f64>()
+}
+
+/// First columns: the cheapest of every service at list prices, and everything of the placements known.
+fn seed(fleet: &Fleet, master: &mut Master, starts: &[Placement]) -> Option<()> {
+    let values = Values::of_prices(fleet);
+    for (s, service) in fleet.services.iter().enumerate() {
+        let prices = Prices {
+            cells: &values.pods[s],
+            spot: 0.0,
+            move_usd_per_hour: 0.0,
+            slo_weight: 1.0,
+            holds_fixed: false,
+        };
+        let (_, column) = cheapest(fleet, service, &prices, (0, u32::MAX))?;
+        if let Some(column) = within_spot_share(fleet, service, &prices, column.replicas) {
+            master.add(Choice::Service(s, column));
+        }
+        master.add(Choice::Service(s, column));
+    }
+    for placement in starts {
+        add_placement(fleet, master, placement);
+    }
+    Some(())
+}
+
+fn add_placement(fleet: &Fleet, master: &mut Master, placement: &Placement) {
+    for group in &placement.groups {
+        master.add(Choice::Pattern(group.class, group.pods.clone()));
+    }
+    for s in 0..fleet.services.len() {
+        let replicas = placement.replicas(s);
+        if fleet.services[s].is_admissible(replicas) {
+            master.add(Choice::Service(
+                s,
+                Column {
+                    replicas,
+                    cells: placement.by_cell(fleet, s),
+                },
+            ));
+        }
+    }
+}
+
+/// Adds improving columns until there are none, work runs out, or the rounds do.
+fn generate(
+    fleet: &Fleet,
+    master: &mut Master,
+    floors: &Floors,
+    most_rounds: usize,
+    meter: &Meter,
+) -> Option<(Relaxed, usize)> {
+    let mut last = None;
+    for round in 0..most_rounds {
+        let relaxed = master.relax()?;
+        meter.spend(relaxed.iterations + 50);
+        let weight = master.price_weight();
+        let columns = improving_columns(fleet, &relaxed.duals, weight, floors);
+        let patterns = improving_patterns(fleet, &relaxed.duals, weight, floors, meter);
+        let mut added = false;
+        for choice in columns.into_iter().chain(patterns) {
+            added |= master.add(choice);
+        }
+        last = Some((relaxed, round + 1));
+        if !added || !meter.goes_on() {
+            break;
+        }
+    }
+    last
+}
+
+fn improving_columns(fleet: &Fleet, duals: &Duals, weight: f64, floors: &Floors) -> Vec<Choice> {
+    let improving = |(s, service): (usize, &Service)| {
+        let prices = Prices {
+            cells: &duals.pods[s],
+            spot: duals.spot_share[s],
+            move_usd_per_hour: duals.moves[s],
+            slo_weight: weight,
+            holds_fixed: false,
+        };
+        let (cost, column) = cheapest(fleet, service, &prices, (floors.least[s], floors.most[s]))?;
+        if cost >= duals.convexity[s] - 1e-7 {
+            return None;
+        }
+        let column = if floors.whole {
+            within_spot_share(fleet, service, &prices, column.replicas)?
+        } else {
+            column
+        };
+        Some(Choice::Service(s, column))
+    };
+    fleet
+        .services
+        .iter()
+        .enumerate()
+        .filter_map(improving)
+        .collect()
+}
+
+fn improving_patterns(
+    fleet: &Fleet,
+    duals: &Duals,
+    weight: f64,
+    floors: &Floors,
+    meter: &Meter,
+) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    for (index, class) in fleet.classes.iter().enumerate() {
+        let offering = fleet.offering_of(index);
+        let evictions = |s: usize| {
+            weight * offering.interruptions_per_hour * fleet.services[s].usd_per_eviction
+        };
+        let value = |s: usize| duals.pods[s][offering.cell] - evictions(s);
+        let Some(filling) = priced_pattern(fleet, index, &value, &|s| duals.moves[s], floors)
+        else {
+            continue;
+        };
+        meter.spend(1 + filling.nodes / 100);
+        if duals.node[index] - filling.value - duals.class[index] < -1e-7 {
+            let mut pods = vec![0; class.now.len()];
+            filling.pods.iter().for_each(|(s, n)| pods[*s] = *n);
+            choices.push(Choice::Pattern(index, pods));
+        }
+    }
+    choices
+}
+
+/// The replica counts at which expected use and node limits are taken. Both bind less at more replicas.
+struct Floors {
+    /// Fewest replicas of a column.
+    least: Vec<u32>,
+    /// Most replicas of a column.
+    most: Vec<u32>,
+    /// Replicas at which a pattern's pods are sized and limited.
+    sized: Vec<u32>,
+    /// Whether each column alone must keep the spot share, as it must in a plan; in the relaxation their mixture does.
+    whole: bool,
+}
+
+impl Floors {
+    /// For the relaxation: any column, patterns as at the highest admissible count.
+    fn none(fleet: &Fleet) -> Self {
+        let top = |service: &Service| {
+            service
+                .admissible()
+                .next_back()
+                .map_or(0, |level| level.replicas)
+        };
+        Self {
+            least: vec![0; fleet.services.len()],
+            most: vec![u32::MAX; fleet.services.len()],
+            sized: fleet.services.iter().map(top).collect(),
+            whole: false,
+        }
+    }
+
+    /// For whole plans: columns and patterns that fit together whichever are chosen, around the given counts.
+    fn around(fleet: &Fleet, columns: &[Column]) -> Self {
+        let none = Self::none(fleet);
+        let depends = |s: usize| {
+            fleet.services[s].survive == Survive::Node
+                || fleet.services[s].pod_size(columns[s].replicas)
+                    != fleet.services[s].pod_size(none.sized[s])
+        };
+        let floor = |s: usize| if depends(s) { columns[s].replicas } else { 0 };
+        let sized = |s: usize| {
+            if depends(s) {
+                columns[s].replicas
+            } else {
+                none.sized[s]
+            }
+        };
+        Self {
+            least: (0..columns.len()).map(floor).collect(),
+            most: vec![u32::MAX; columns.len()],
+            sized: (0..columns.len()).map(sized).collect(),
+            whole: true,
+        }
+    }
+
+    /// Whether the choice may stand in a plan with any other that may.
+    fn admits(&self, fleet: &Fleet, choice: &Choice) -> bool {
+        match choice {
+            Choice::Service(s, column) => {
+                (self.least[*s]..=self.most[*s]).contains(&column.replicas)
+                    && (!self.whole || column.keeps_spot_share(&fleet.services[*s]))
+            }
+            Choice::Pattern(class, pods) => {
+                let class = &fleet.classes[*class];
+                let mut room = class.capacity.clone();
+                pods.iter()
+                    .enumerate()
+                    .filter(|(_, n)| **n > 0)
+                    .all(|(s, n)| {
+                        let service = &fleet.services[s];
+                        *n <= service.node_limit(self.sized[s]).max(class.pinned[s])
+                            && take(&mut room, &service.pod_size(self.sized[s]), *n).is_some()
+                    })
+            }
+        }
+    }
+}
+
+/// The best pattern with pods sized and limited as at the floors' replica counts.
+fn priced_pattern(
+    fleet: &Fleet,
+    class: usize,
+    value: &dyn Fn(usize) -> f64,
+    stay: &dyn Fn(usize) -> f64,
+    floors: &Floors,
+) -> Option<Filling> {
+    let sized = |s: usize| floors.sized[s];
+    let most = |s: usize| {
+        fleet.services[s]
+            .node_limit(sized(s))
+            .max(fleet.classes[class].pinned[s])
+    };
+    pattern(
+        fleet,
+        class,
+        value,
+        stay,
+        &most,
+        &|s| fleet.services[s].pod_size(sized(s)),
+        PRICING_NODES,
+    )
+}
+
+/// The most valuable pods of one node of a class. `stay` is the value of a pod that is there now on top of `value`.
+pub(crate) fn pattern(
+    fleet: &Fleet,
+    class: usize,
+    value: &dyn Fn(usize) -> f64,
+    stay: &dyn Fn(usize) -> f64,
+    most: &dyn Fn(usize) -> u32,
+    size: &dyn Fn(usize) -> Vec<u64>,
+    most_nodes: u64,
+) -> Option<Filling> {
+    let class = &fleet.classes[class];
+    let mut items = Vec::new();
+    for s in 0..fleet.services.len() {
+        let (least, most) = (class.pinned[s], class.most[s].min(most(s)));
+        if most < least {
+            return None;
+        }
+        let stays = class.now[s].min(most);
+        if stays > 0 {
+            items.push(Item {
+                service: s,
+                value: value(s) + stay(s),
+                least,
+                most: stays,
+                size: size(s),
+            });
+        }
+        if most > stays {
+            items.push(Item {
+                service: s,
+                value: value(s),
+                least: 0,
+                most: most - stays,
+                size: size(s),
+            });
+        }
+    }
+    Knapsack {
+        capacity: &class.capacity,
+        services: &fleet.services,
+        most_nodes,
+    }
+    .solve(&items)
+}
+
+/// Plans in whole numbers: the integer programme's, and those packed from its columns and from the columns that weigh most.
+fn whole(
+    fleet: &Fleet,
+    master: &mut Master,
+    relaxed: &Relaxed,
+    settings: &Settings,
+    meter: &Meter,
+) -> Vec<Placement> {
+    let mut placements = Vec::new();
+    let Some(columns) = rounding::heaviest_columns(fleet, &master.choices, &relaxed.weights) else {
+        return placements;
+    };
+    let values = Values::of_duals(fleet, &relaxed.duals.pods, &relaxed.duals.moves);
+    let packed = packing::pack(fleet, &Demand::by_cell(fleet, &columns), &values);
+    let floors = Floors::around(fleet, &columns);
+    packed
+        .iter()
+        .for_each(|packed| add_placement(fleet, master, packed));
+    let dived = dive::dive(fleet, master, &floors, meter);
+    if let Some(chosen) = &dived {
+        placements.extend(rounding::placement(fleet, &master.choices, chosen));
+    }
+    let admitted: Vec<bool> = master
+        .choices
+        .iter()
+        .map(|choice| floors.admits(fleet, choice))
+        .collect();
+    if meter.goes_on()
+        && let Some(chosen) = master.integral(
+            &admitted,
+            dived.as_deref(),
+            settings.mip_seconds,
+            settings.mip_nodes,
+            meter,
+        )
+    {
+        placements.extend(rounding::placement(fleet, &master.choices, &chosen));
+        if let Some(columns) = rounding::columns(fleet, &master.choices, &chosen) {
+            placements.extend(packing::pack(
+                fleet,
+                &Demand::by_cell(fleet, &columns),
+                &values,
+            ));
+        }
+    }
+    placements.extend(packed);
+    placements
+}
+
+fn weighted_columns(fleet: &Fleet, master: &Master, relaxed: &Relaxed) -> Vec<Vec<(Column, f64)>> {
+    let mut columns: Vec<Vec<(Column, f64, f64)>> = vec![Vec::new(); fleet.services.len()];
+    for (index, choice) in master.choices.iter().enumerate() {
+        if let Choice::Service(s, column) = choice {
+            let weight = relaxed.weights.get(index).copied().unwrap_or(0.0);
+            columns[*s].push((
+                column.clone(),
+                weight,
+                reduced_cost(fleet, *s, column, &relaxed.duals),
+            ));
+        }
+    }
+    let sorted = |mut of_service: Vec<(Column, f64, f64)>| {
+        of_service.sort_by(|a, b| {
+            b.1.total_cmp(&a.1)
+                .then(a.2.total_cmp(&b.2))
+                .then(a.0.cmp(&b.0))
+        });
+        of_service
+            .into_iter()
+            .map(|(column, _, reduced)| (column, reduced))
+            .collect()
+    };
+    columns.into_iter().map(sorted).collect()
+}
+
+fn reduced_cost(fleet: &Fleet, s: usize, column: &Column, duals: &Duals) -> f64 {
+    let service = &fleet.services[s];
+    let pods: f64 = column
+        .cells
+        .iter()
+        .zip(&duals.pods[s])
+        .map(|(n, u)| f64::from(*n) * u)
+        .sum();
+    let spot: u32 = column.cells.iter().skip(1).step_by(2).sum();
+    let share =
+        duals.spot_share[s] * (f64::from(spot) - f64::from(service.spot_limit(column.replicas)));
+    let moves = duals.moves[s] * f64::from(service.placed_now.min(column.replicas));
+    service.level(column.replicas).slo_usd_per_hour + moves + pods + share - duals.convexity[s]
+}

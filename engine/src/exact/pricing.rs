@@ -1,0 +1,221 @@
+//! The most valuable pattern of a node: a bounded knapsack in several dimensions with conflicts.
+//!
+//! Depth-first branch and bound over the services in descending order of value for the scarcest dimension. The bound of what
+//! remains is the least, over the dimensions, of the fractional knapsack in that dimension alone (Dantzig 1957).
+
+use crate::fleet::Service;
+
+/// Pods of one service that may go onto a node.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    /// Index of the service.
+    pub(crate) service: usize,
+    /// Value of one pod, USD/h.
+    pub(crate) value: f64,
+    /// Fewest pods; they count whatever their value.
+    pub(crate) least: u32,
+    /// Most pods.
+    pub(crate) most: u32,
+    /// Size of one pod.
+    pub(crate) size: Vec<u64>,
+}
+
+/// A knapsack: items may be two entries of one service (pods that stay are worth more than pods that come).
+pub(crate) struct Knapsack<'a> {
+    /// Capacity in each dimension.
+    pub(crate) capacity: &'a [u64],
+    /// The services, for the pairs that may not meet.
+    pub(crate) services: &'a [Service],
+    /// Most search nodes; beyond, the best pattern found so far is returned.
+    pub(crate) most_nodes: u64,
+}
+
+/// A pattern with its value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Filling {
+    /// Sum of the values.
+    pub(crate) value: f64,
+    /// Pods by service.
+    pub(crate) pods: Vec<(usize, u32)>,
+    /// Search nodes visited.
+    pub(crate) nodes: u64,
+}
+
+impl Knapsack<'_> {
+    /// The most valuable filling; `None` when what must stay does not fit.
+    pub(crate) fn solve(&self, items: &[Item]) -> Option<Filling> {
+        let mut room = self.capacity.to_vec();
+        let mut base = Filling::default();
+        let mut open: Vec<Item> = Vec::new();
+        for item in items {
+            take(&mut room, &item.size, item.least)?;
+            if item.least > 0 {
+                base.value += item.value * f64::from(item.least);
+                base.pods.push((item.service, item.least));
+            }
+            let more = item.most - item.least;
+            if item.value > 0.0 && more > 0 {
+                open.push(Item {
+                    least: 0,
+                    most: more,
+                    ..item.clone()
+                });
+            }
+        }
+        let shut = |item: &Item| {
+            base.pods
+                .iter()
+                .any(|(s, _)| self.services[*s].conflicts.contains(&item.service))
+        };
+        open.retain(|item| !shut(item) && most_that_fits(&room, &item.size) > 0);
+        open.sort_by(|a, b| density(b, &room).total_cmp(&density(a, &room)));
+        let orders = orders(&open, &room);
+        let mut search = Search {
+            knapsack: self,
+            items: &open,
+            orders,
+            counts: vec![0; open.len()],
+            best: Vec::new(),
+            best_value: 0.0,
+            nodes: 0,
+        };
+        search.best.resize(open.len(), 0);
+        search.descend(0, &room, 0.0);
+        let (best, best_value, nodes) = (search.best, search.best_value, search.nodes);
+        for (item, count) in open.iter().zip(best).filter(|(_, count)| *count > 0) {
+            match base.pods.iter_mut().find(|(s, _)| *s == item.service) {
+                Some((_, pods)) => *pods += count,
+                None => base.pods.push((item.service, count)),
+            }
+        }
+        base.pods.sort_unstable();
+        Some(Filling {
+            value: base.value + best_value,
+            nodes,
+            ..base
+        })
+    }
+}
+
+struct Search<'s, 'k> {
+    knapsack: &'s Knapsack<'k>,
+    items: &'s [Item],
+    /// For each dimension, the items by falling value for their size in it.
+    orders: Vec<Vec<usize>>,
+    counts: Vec<u32>,
+    best: Vec<u32>,
+    best_value: f64,
+    nodes: u64,
+}
+
+impl Search<'_, '_> {
+    fn descend(&mut self, depth: usize, room: &[u64], value: f64) {
+        self.nodes += 1;
+        if value > self.best_value + 1e-12 {
+            self.best_value = value;
+            self.best.copy_from_slice(&self.counts);
+        }
+        if depth == self.items.len() || self.nodes > self.knapsack.most_nodes {
+            return;
+        }
+        if value + self.bound(depth, room) <= self.best_value + 1e-12 {
+            return;
+        }
+        let item = &self.items[depth];
+        let met = |other: usize| {
+            self.counts[other] > 0
+                && self.knapsack.services[item.service]
+                    .conflicts
+                    .contains(&self.items[other].service)
+        };
+        let most = if (0..depth).any(met) {
+            0
+        } else {
+            most_that_fits(room, &item.size).min(item.most)
+        };
+        for count in (0..=most).rev() {
+            let mut left = room.to_vec();
+            if take(&mut left, &item.size, count).is_none() {
+                continue;
+            }
+            self.counts[depth] = count;
+            self.descend(depth + 1, &left, value + item.value * f64::from(count));
+            self.counts[depth] = 0;
+            if self.nodes > self.knapsack.most_nodes {
+                return;
+            }
+        }
+    }
+
+    /// No filling of `room` with the items from `depth` on is worth more.
+    fn bound(&self, depth: usize, room: &[u64]) -> f64 {
+        let fractional =
+            |(k, order): (usize, &Vec<usize>)| self.fractional(depth, room[k], k, order);
+        self.orders
+            .iter()
+            .enumerate()
+            .map(fractional)
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn fractional(&self, depth: usize, room: u64, k: usize, order: &[usize]) -> f64 {
+        let (mut left, mut value) = (room as f64, 0.0);
+        for item in order
+            .iter()
+            .filter(|i| **i >= depth)
+            .map(|i| &self.items[*i])
+        {
+            let whole = item.size[k] as f64 * f64::from(item.most);
+            if whole <= left {
+                value += item.value * f64::from(item.most);
+                left -= whole;
+            } else {
+                return value + item.value * left / item.size[k] as f64;
+            }
+        }
+        value
+    }
+}
+
+/// Value for the share of the scarcest dimension.
+#[allow(clippy::cast_precision_loss)]
+fn density(item: &Item, room: &[u64]) -> f64 {
+    let share = item
+        .size
+        .iter()
+        .zip(room)
+        .map(|(size, room)| *size as f64 / (*room).max(1) as f64)
+        .fold(0.0, f64::max);
+    item.value / share.max(1e-12)
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn orders(items: &[Item], room: &[u64]) -> Vec<Vec<usize>> {
+    let order = |k: usize| {
+        let mut order: Vec<usize> = (0..items.len()).collect();
+        let per_size = |i: &usize| items[*i].value / (items[*i].size[k] as f64).max(1e-9);
+        order.sort_by(|a, b| per_size(b).total_cmp(&per_size(a)));
+        order
+    };
+    (0..room.len()).map(order).collect()
+}
+
+/// How many pods of a size fit into the room.
+pub(crate) fn most_that_fits(room: &[u64], size: &[u64]) -> u32 {
+    let fits = size
+        .iter()
+        .zip(room)
+        .filter(|(size, _)| **size > 0)
+        .map(|(size, room)| room / size)
+        .min();
+    u32::try_from(fits.unwrap_or(u64::from(u32::MAX))).unwrap_or(u32::MAX)
+}
+
+/// Takes pods out of the room; `None` (with the room partly used) when they do not fit.
+pub(crate) fn take(room: &mut [u64], size: &[u64], count: u32) -> Option<()> {
+    for (room, size) in room.iter_mut().zip(size) {
+        *room = room.checked_sub(size.checked_mul(u64::from(count))?)?;
+    }
+    Some(())
+}

@@ -1,0 +1,352 @@
+//! Every solver's candidate for one set of constraints.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Settings, Solver};
+use crate::baseline;
+use crate::choices;
+use crate::cost::cost;
+use crate::exact::{self, Exact};
+use crate::feasibility::{is_feasible, violations};
+use crate::fleet::Fleet;
+use crate::improve::{improve, improve_schedulable, until_feasible};
+use crate::limits::Meter;
+use crate::packing::Values;
+use crate::placement::Placement;
+use crate::plan::{Candidate, Certificate, QaoaReport};
+use crate::sampling::{self, Source};
+use crate::scheduler;
+
+/// What the solvers found for one set of constraints.
+pub(super) struct Attempt {
+    /// The stock tools' placement.
+    pub(super) stock: Placement,
+    /// The repaired one, realisable by the scheduler where that is asked for.
+    pub(super) repaired: Option<Placement>,
+    /// Rows of the plan's table, with the placement of those that may be published.
+    pub(super) rows: Vec<(Candidate, Option<Placement>)>,
+    /// Multipliers of the bound: the root's alone, and those of a search tree.
+    pub(super) certificates: Vec<Certificate>,
+    /// QAOA's report.
+    pub(super) qaoa: Option<QaoaReport>,
+}
+
+impl Attempt {
+    /// Whether there is something to publish.
+    pub(super) fn is_successful(&self) -> bool {
+        self.rows.iter().any(|(_, placement)| placement.is_some())
+    }
+}
+
+/// Runs the solvers that the settings ask for; the exact relaxation always, for the bound.
+pub(super) fn attempt(
+    fleet: &Fleet,
+    settings: &Settings,
+    meter: &Meter,
+    progress: &(dyn Fn(&str, f64) + Sync),
+) -> Attempt {
+    progress("baseline", 0.0);
+    let stock = baseline::stock(fleet);
+    let mut table = Table {
+        fleet,
+        settings,
+        meter,
+        rows: Vec::new(),
+    };
+    table.stock(&stock);
+    let repaired = baseline::repair(fleet, &stock, meter)
+        .and_then(|placement| table.realisable(placement).map(|(placement, _)| placement));
+    table.push(
+        "baseline_repaired",
+        repaired.clone(),
+        None,
+        0,
+        String::new(),
+    );
+    let current = Some(Placement::current(fleet))
+        .filter(|placement| fleet.has_current && is_feasible(fleet, placement));
+    progress("exact", 0.05);
+    let starts: Vec<Placement> = repaired.iter().chain(&current).cloned().collect();
+    let mut exact = table.exact(&starts);
+    table.unchanged(current);
+    progress("qaoa", 0.5);
+    let qaoa = if wants_samples(settings.solver) {
+        table.samples(exact.as_ref())
+    } else {
+        None
+    };
+    progress("bound", 0.8);
+    let certificates = table.certificates(exact.as_mut());
+    progress("done", 1.0);
+    Attempt {
+        stock,
+        repaired,
+        rows: table.rows,
+        certificates,
+        qaoa,
+    }
+}
+
+fn wants_samples(solver: Solver) -> bool {
+    !matches!(solver, Solver::Baseline | Solver::Exact)
+}
+
+/// Whether the settings let this row be published.
+fn may_publish(solver: Solver, row: &str) -> bool {
+    match solver {
+        Solver::Auto => row != "baseline",
+        Solver::Baseline => row == "baseline_repaired",
+        other => row == other.as_str(),
+    }
+}
+
+struct Table<'a> {
+    fleet: &'a Fleet,
+    settings: &'a Settings,
+    meter: &'a Meter<'a>,
+    rows: Vec<(Candidate, Option<Placement>)>,
+}
+
+impl<'a> Table<'a> {
+    fn total(&self, placement: &Placement) -> f64 {
+        cost(self.fleet, placement).total_usd_per_hour
+    }
+
+    /// The placement that the scheduler realises, with the price of that, where the policy asks for it.
+    fn realisable(&self, placement: Placement) -> Option<(Placement, f64)> {
+        if self.fleet.is_exact() {
+            return Some((placement, 0.0));
+        }
+        let realised = scheduler::make_schedulable(self.fleet, &placement)?;
+        let extra = self.total(&realised) - self.total(&placement);
+        Some((realised, extra))
+    }
+
+    fn push(
+        &mut self,
+        solver: &str,
+        placement: Option<Placement>,
+        extra: Option<f64>,
+        work: u64,
+        note: String,
+    ) {
+        let total_usd_per_hour = placement.as_ref().map(|placement| self.total(placement));
+        let outcome = if placement.is_some() {
+            "feasible"
+        } else {
+            "none"
+        };
+        let candidate = Candidate {
+            solver: solver.to_owned(),
+            outcome: outcome.to_owned(),
+            total_usd_per_hour,
+            schedulable_usd_per_hour: extra,
+            work,
+            note,
+        };
+        let publishable = placement.filter(|_| may_publish(self.settings.solver, solver));
+        self.rows.push((candidate, publishable));
+    }
+
+    fn stock(&mut self, stock: &Placement) {
+        let broken = violations(self.fleet, stock);
+        let note = broken.first().map_or(String::new(), |first| {
+            format!("{} violations, such as {first}", broken.len())
+        });
+        let candidate = Candidate {
+            solver: "baseline".to_owned(),
+            outcome: if broken.is_empty() {
+                "feasible"
+            } else {
+                "violates"
+            }
+            .to_owned(),
+            total_usd_per_hour: Some(self.total(stock)),
+            schedulable_usd_per_hour: None,
+            work: 0,
+            note,
+        };
+        self.rows.push((candidate, None));
+    }
+
+    /// Keeping everything as it is, when that is feasible.
+    fn unchanged(&mut self, current: Option<Placement>) {
+        if let Some(placement) = current {
+            let realised = self.realisable(placement);
+            let (placement, extra) = realised.map_or((None, None), |(placement, extra)| {
+                (Some(placement), Some(extra))
+            });
+            self.push("unchanged", placement, extra, 0, "what runs now".to_owned());
+        }
+    }
+
+    /// Improves feasible placements, makes them realisable, and keeps the cheapest.
+    fn best(&self, placements: Vec<Placement>) -> Option<(Placement, f64)> {
+        let feasible = placements
+            .into_iter()
+            .filter_map(|placement| until_feasible(self.fleet, placement, self.meter));
+        let improved: Vec<Placement> = feasible
+            .map(|placement| improve(self.fleet, placement, self.meter))
+            .collect();
+        let least = improved
+            .iter()
+            .map(|placement| self.total(placement))
+            .min_by(f64::total_cmp)?;
+        let finished = improved
+            .into_iter()
+            .filter_map(|placement| self.finished(placement, least));
+        finished.min_by(|a, b| self.total(&a.0).total_cmp(&self.total(&b.0)))
+    }
+
+    /// A realisable placement, improved as far as it stays so, with its price over the best pinned packing.
+    fn finished(&self, placement: Placement, least: f64) -> Option<(Placement, f64)> {
+        let (placement, _) = self.realisable(placement)?;
+        if self.fleet.is_exact() {
+            return Some((placement, 0.0));
+        }
+        let placement = improve_schedulable(self.fleet, placement, self.meter);
+        let extra = (self.total(&placement) - least).max(0.0);
+        Some((placement, extra))
+    }
+
+    fn exact(&mut self, starts: &[Placement]) -> Option<Exact<'a>> {
+        let before = self.meter.used();
+        let limits = exact::Settings {
+            mip_seconds: self.settings.mip_seconds,
+            mip_nodes: self.settings.mip_nodes,
+        };
+        let solved = catch_unwind(AssertUnwindSafe(|| {
+            exact::solve(self.fleet, starts, &limits, self.meter)
+        }));
+        let Ok(solved) = solved else {
+            self.failed("exact", "the solver panicked; please report it".to_owned());
+            return None;
+        };
+        let Some(exact) = solved else {
+            self.push(
+                "exact",
+                None,
+                None,
+                self.meter.used() - before,
+                "no relaxation: a service has no admissible choice".to_owned(),
+            );
+            return None;
+        };
+        let mut placements = exact.placements.clone();
+        placements.extend(starts.iter().cloned());
+        let best = self.best(placements);
+        let note = format!("{} rounds of column generation", exact.relaxation.rounds);
+        let (placement, extra) = best.map_or((None, None), |(placement, extra)| {
+            (Some(placement), Some(extra))
+        });
+        self.push("exact", placement, extra, self.meter.used() - before, note);
+        Some(exact)
+    }
+
+    /// The root's multipliers, and a tree of them when the gap is worth it.
+    fn certificates(&self, exact: Option<&mut Exact>) -> Vec<Certificate> {
+        let Some(exact) = exact else {
+            return Vec::new();
+        };
+        let mut certificates = vec![Certificate {
+            leaves: vec![exact.relaxation.leaf.clone()],
+        }];
+        let totals = self
+            .rows
+            .iter()
+            .filter_map(|(row, placement)| placement.as_ref().and(row.total_usd_per_hour));
+        if let Some(incumbent) = totals
+            .min_by(f64::total_cmp)
+            .filter(|_| !exact.relaxation.infeasible && self.meter.goes_on())
+        {
+            let leaves = exact.leaves(incumbent, self.settings.most_leaves, self.meter);
+            certificates.extend((!leaves.is_empty()).then_some(Certificate { leaves }));
+        }
+        certificates
+    }
+
+    fn failed(&mut self, solver: &str, note: String) {
+        self.push(solver, None, None, 0, note);
+        if let Some((candidate, _)) = self.rows.last_mut() {
+            "failed".clone_into(&mut candidate.outcome);
+        }
+    }
+
+    fn samples(&mut self, exact: Option<&Exact>) -> Option<QaoaReport> {
+        let known: Vec<Placement> = self
+            .rows
+            .iter()
+            .filter_map(|(_, placement)| placement.clone())
+            .collect();
+        let relaxed = exact.map(|exact| &exact.relaxation);
+        let candidates = exact
+            .map(|exact| exact.placements.clone())
+            .unwrap_or_default();
+        let feasible: Vec<Placement> = known
+            .into_iter()
+            .chain(candidates)
+            .filter(|p| is_feasible(self.fleet, p))
+            .collect();
+        let incumbent = feasible
+            .iter()
+            .min_by(|a, b| self.total(a).total_cmp(&self.total(b)))?
+            .clone();
+        if !self.meter.goes_on() {
+            self.push("qaoa", None, None, 0, "no time was left".to_owned());
+            return None;
+        }
+        let axes = choices::axes(
+            self.fleet,
+            &incumbent,
+            &feasible,
+            relaxed,
+            self.settings.most_states,
+        );
+        let values = relaxed.map_or_else(|| Values::of_prices(self.fleet), |r| r.values.clone());
+        let settings = sampling::Settings {
+            depth: self.settings.depth,
+            evaluations: self.settings.evaluations,
+            shots: self.settings.shots,
+            packed: self.settings.packed,
+            epsilon: 0.25,
+            seed: self.settings.seed,
+            most_equal_work: 1 << 20,
+        };
+        let before = self.meter.used();
+        let sampled = catch_unwind(AssertUnwindSafe(|| {
+            sampling::sample(self.fleet, &axes, &values, &settings, self.meter)
+        }));
+        match sampled {
+            Ok(Ok(outcome)) => {
+                let work = self.meter.used() - before;
+                for source in Source::ALL {
+                    let best = self.best(outcome.best.get(&source).cloned().into_iter().collect());
+                    let (placement, extra) = best.map_or((None, None), |(placement, extra)| {
+                        (Some(placement), Some(extra))
+                    });
+                    let note = if source == Source::Qaoa {
+                        outcome.note.clone()
+                    } else {
+                        String::new()
+                    };
+                    self.push(
+                        source.as_str(),
+                        placement,
+                        extra,
+                        if source == Source::Qaoa { work } else { 0 },
+                        note,
+                    );
+                }
+                Some(outcome.report)
+            }
+            Ok(Err(error)) => {
+                self.failed("qaoa", error.to_string());
+                None
+            }
+            Err(_) => {
+                self.failed("qaoa", "the solver panicked; please report it".to_owned());
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! From a problem to a verified plan: the baseline at once, then exact and sampling solvers within the limits, the best
+//! plan that `verify` accepts with the table of all candidates.
+
+mod assemble;
+mod candidates;
+mod conflict;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use crate::limits::Limits;
+
+use crate::fleet::{self, Fleet};
+use crate::limits::Meter;
+use crate::plan::{Gap, Plan, Reading};
+use crate::problem::{Issue, ProblemFile};
+use candidates::Attempt;
+
+/// Which solver's plan is published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Solver {
+    /// The best of all.
+    #[default]
+    Auto,
+    /// The repaired baseline.
+    Baseline,
+    /// Column generation and integer programming.
+    Exact,
+    /// QAOA over choices.
+    Qaoa,
+    /// Simulated annealing over the same choices.
+    Anneal,
+    /// Uniform sampling of the same choices.
+    Uniform,
+    /// The best choices by enumeration.
+    Enumerate,
+}
+
+impl Solver {
+    /// All solvers.
+    pub const ALL: [Self; 7] = [
+        Self::Auto,
+        Self::Baseline,
+        Self::Exact,
+        Self::Qaoa,
+        Self::Anneal,
+        Self::Uniform,
+        Self::Enumerate,
+    ];
+
+    /// The name on the command line and in plan files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Baseline => "baseline",
+            Self::Exact => "exact",
+            Self::Qaoa => "qaoa",
+            Self::Anneal => "anneal",
+            Self::Uniform => "uniform",
+            Self::Enumerate => "enumerate",
+        }
+    }
+}
+
+impl fmt::Display for Solver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is no solver's.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no solver; expected auto, baseline, exact, qaoa, anneal, uniform or enumerate")]
+pub struct UnknownSolver(String);
+
+impl FromStr for Solver {
+    type Err = UnknownSolver;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSolver> {
+        Self::ALL
+            .into_iter()
+            .find(|solver| solver.as_str() == text)
+            .ok_or_else(|| UnknownSolver(text.to_owned()))
+    }
+}
+
+/// Settings of a planning run.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Whose plan is published. Default auto.
+    pub solver: Solver,
+    /// Seed of everything random. Default 0.
+    pub seed: u64,
+    /// Layers of the QAOA circuit. Default 3.
+    pub depth: usize,
+    /// Evaluations of the angle search. Default 12.
+    pub evaluations: usize,
+    /// Shots, and evaluations of annealing and uniform sampling. Default 1024.
+    pub shots: u64,
+    /// Distinct samples of each solver that are packed. Default 48.
+    pub packed: usize,
+    /// Most states of the register. Default 2²¹.
+    pub most_states: usize,
+    /// Seconds the integer programme may take by its own clock. Default 2.
+    pub mip_seconds: f64,
+    /// Branch-and-bound nodes it may take. Default 400.
+    pub mip_nodes: i32,
+    /// Most leaves of the certificate's search tree. Default 64.
+    pub most_leaves: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            solver: Solver::Auto,
+            seed: 0,
+            depth: 3,
+            evaluations: 12,
+            shots: 1024,
+            packed: 48,
+            most_states: 1 << 21,
+            mip_seconds: 2.0,
+            mip_nodes: 400,
+            most_leaves: 64,
+        }
+    }
+}
+
+/// Live readings behind the problem.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Source {
+    /// Values read.
+    pub readings: Vec<Reading>,
+    /// Values that were missing.
+    pub gaps: Vec<Gap>,
+    /// Age in seconds of the oldest reading; absent without readings.
+    pub age_seconds: Option<f64>,
+}
+
+/// Why there is no plan file at all.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The problem has no meaning; every reason.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Input(Vec<Issue>),
+    /// A plan was found but `verify` refused every one: a bug of ours.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// Plans. The problem must be complete ([`crate::problem::resolve`]); infeasible is a status of the plan, not an error.
+///
+/// # Errors
+///
+/// [`PlanError`] says whose fault it is.
+pub fn plan(
+    problem: ProblemFile,
+    source: Source,
+    settings: &Settings,
+    limits: &Limits,
+    progress: &(dyn Fn(&str, f64) + Sync),
+) -> Result<Plan, PlanError> {
+    let meter = Meter::new(*limits);
+    let original = fleet::compile(problem.clone(), &[]).map_err(PlanError::Input)?;
+    let stages = problem.policy.relax.len();
+    let mut last = None;
+    for given_up in 0..=stages {
+        let fleet = fleet::compile(problem.clone(), &problem.policy.relax[..given_up])
+            .map_err(PlanError::Input)?;
+        let attempt = candidates::attempt(&fleet, settings, &meter, progress);
+        if attempt.is_successful() {
+            return assemble::published(
+                &original, &fleet, attempt, source, settings, limits, &meter,
+            );
+        }
+        last = Some((fleet, attempt));
+        if !meter.goes_on() {
+            break;
+        }
+    }
+    let Some((fleet, attempt)) = last else {
+        return Err(PlanError::Internal("no stage was tried".to_owned()));
+    };
+    without_plan(&fleet, attempt, source, settings, limits, &meter)
+}
+
+/// Nothing feasible was found: proves that there is nothing, or says that it is unknown.
+fn without_plan(
+    fleet: &Fleet,
+    attempt: Attempt,
+    source: Source,
+    settings: &Settings,
+    limits: &Limits,
+    meter: &Meter,
+) -> Result<Plan, PlanError> {
+    // Infeasible means: also with everything given up that may be.
+    let tried_all = fleet.relaxed == fleet.problem.policy.relax;
+    let proof = if tried_all {
+        conflict::prove(fleet, meter)
+    } else {
+        None
+    };
+    let reasons = if proof.is_some() {
+        conflict::reasons(fleet, meter)
+    } else {
+        Vec::new()
+    };
+    assemble::without_plan(
+        fleet, attempt, proof, reasons, source, settings, limits, meter,
+    )
+}

@@ -1,0 +1,20 @@
+//! The problem file: its types, how it is read, checked and completed from the catalogue.
+
+mod conform;
+mod document;
+mod expected;
+mod issue;
+mod locate;
+mod quantity;
+mod read;
+mod resolve;
+mod schema;
+mod validate;
+
+pub use document::*;
+pub use issue::{InputErrors, Issue};
+pub use quantity::Quantity;
+pub use read::{MAX_FILE_BYTES, read};
+pub use resolve::resolve;
+pub use schema::json_schema;
+pub use validate::validate;

@@ -1,0 +1,238 @@
+//! More nodes, until the stock scheduler places every pod in every order tried.
+
+use std::collections::BTreeMap;
+
+use super::arrival::{Pod, planned};
+use super::{ORDERS, Outcome, run};
+use crate::cost::cost;
+use crate::feasibility::is_feasible;
+use crate::fleet::Fleet;
+use crate::placement::{Group, Placement};
+
+/// Classes of nodes tried for one need before the best of them is taken.
+const TRIALS: usize = 12;
+
+/// Additions in a row that may leave as many pods pending as before: one node can move the shortage elsewhere, as a full zone does.
+const STALLS: u32 = 8;
+
+/// Adds nodes until no order leaves a pod pending.
+///
+/// The placement, feasible by [`crate::feasibility::violations`], keeps its replicas; added nodes may be empty in the result, for the
+/// scheduler alone fills them. Where the scheduler's own arrangement of the pods is feasible and no costlier, it is
+/// taken instead. `None` when the limits (pools, available nodes, caps, budget) do not allow enough nodes.
+pub fn make_schedulable(fleet: &Fleet, placement: &Placement) -> Option<Placement> {
+    let placement = placement.clone().normalized();
+    if is_schedulable(fleet, &placement) {
+        return Some(placement);
+    }
+    let limit = cost(fleet, &placement).total_usd_per_hour;
+    if let Some(rearranged) = rearranged(fleet, &placement, limit) {
+        return Some(rearranged);
+    }
+    let grown = shrink(fleet, &placement, grow(fleet, placement.clone())?);
+    let limit = cost(fleet, &grown).total_usd_per_hour;
+    Some(rearranged(fleet, &grown, limit).unwrap_or(grown))
+}
+
+/// Whether every order leaves no pod pending.
+fn is_schedulable(fleet: &Fleet, placement: &Placement) -> bool {
+    (0..ORDERS).all(|seed| outcome(fleet, placement, seed).pending.is_empty())
+}
+
+fn outcome<'a>(fleet: &'a Fleet, placement: &Placement, seed: u64) -> Outcome<'a> {
+    run(fleet, placement, &planned(fleet, placement), seed)
+}
+
+/// The cheapest schedulable arrangement that the scheduler itself made of these nodes, feasible and at most as costly as `limit`.
+fn rearranged(fleet: &Fleet, placement: &Placement, limit: f64) -> Option<Placement> {
+    if placement
+        .groups
+        .iter()
+        .all(|group| !fleet.classes[group.class].is_existing())
+    {
+        // Nothing stays anywhere, so the arrangement has no influence on the replay.
+        return None;
+    }
+    let mut candidates = Vec::new();
+    for seed in 0..ORDERS {
+        let outcome = outcome(fleet, placement, seed);
+        let arranged = outcome.nodes.placement();
+        let usd_per_hour = cost(fleet, &arranged).total_usd_per_hour;
+        let is_known = candidates.iter().any(|(_, other)| *other == arranged);
+        if outcome.pending.is_empty()
+            && !is_known
+            && usd_per_hour <= limit
+            && is_feasible(fleet, &arranged)
+        {
+            candidates.push((usd_per_hour, arranged));
+        }
+    }
+    candidates.sort_by(|a, b| a.0.total_cmp(&b.0));
+    candidates
+        .into_iter()
+        .map(|(_, arranged)| arranged)
+        .find(|arranged| is_schedulable(fleet, arranged))
+}
+
+/// Adds nodes order by order, until all of them pass one after another.
+fn grow(fleet: &Fleet, mut placement: Placement) -> Option<Placement> {
+    let (mut passed, mut stalls) = (0, 0);
+    for seed in (0..ORDERS).cycle() {
+        loop {
+            let Outcome { pending, nodes } = outcome(fleet, &placement, seed);
+            if pending.is_empty() {
+                break;
+            }
+            passed = 0;
+            let needs = ranked(fleet, &placement, &pending, |class| {
+                nodes.hosted_by(class, &pending)
+            });
+            let (larger, left) = best_addition(fleet, &placement, seed, pending.len(), &needs)?;
+            stalls = if left < pending.len() { 0 } else { stalls + 1 };
+            if stalls > STALLS {
+                return None;
+            }
+            placement = larger;
+        }
+        passed += 1;
+        if passed >= ORDERS {
+            break;
+        }
+    }
+    Some(placement)
+}
+
+/// A class that could take pending pods, and how many nodes of it they could fill.
+struct Need {
+    class: usize,
+    nodes: u32,
+    usd_per_pod: f64,
+}
+
+/// Classes that take pending pods, least cost a pod first.
+fn ranked(
+    fleet: &Fleet,
+    placement: &Placement,
+    pending: &[Pod],
+    hosted: impl Fn(usize) -> u32,
+) -> Vec<Need> {
+    let before = cost(fleet, placement).total_usd_per_hour;
+    let mut needs = Vec::new();
+    for class in 0..fleet.classes.len() {
+        let pods = hosted(class);
+        let Some(larger) = (pods > 0)
+            .then(|| with_empty(fleet, placement, class, 1))
+            .flatten()
+        else {
+            continue;
+        };
+        let usd_per_pod = (cost(fleet, &larger).total_usd_per_hour - before) / f64::from(pods);
+        let waiting = u32::try_from(pending.len()).unwrap_or(u32::MAX);
+        needs.push(Need {
+            class,
+            nodes: (waiting / pods).max(1),
+            usd_per_pod,
+        });
+    }
+    needs.sort_by(|a, b| a.usd_per_pod.total_cmp(&b.usd_per_pod));
+    needs
+}
+
+/// The first addition in order that leaves fewer pods pending, else the one that leaves the fewest; with the number left.
+fn best_addition(
+    fleet: &Fleet,
+    placement: &Placement,
+    seed: u64,
+    pending: usize,
+    needs: &[Need],
+) -> Option<(Placement, usize)> {
+    let mut best: Option<(Placement, usize)> = None;
+    for need in needs.iter().take(TRIALS) {
+        // Many at once where many pods wait; half as many until the limits allow it.
+        let counts =
+            std::iter::successors(Some(need.nodes), |count| (*count > 1).then_some(count / 2));
+        let Some(larger) = counts
+            .filter_map(|count| with_empty(fleet, placement, need.class, count))
+            .next()
+        else {
+            continue;
+        };
+        let left = outcome(fleet, &larger, seed).pending.len();
+        if left < pending {
+            return Some((larger, left));
+        }
+        if best.as_ref().is_none_or(|(_, fewest)| left < *fewest) {
+            best = Some((larger, left));
+        }
+    }
+    best
+}
+
+/// The placement with empty nodes of a class added, if that is feasible.
+fn with_empty(fleet: &Fleet, placement: &Placement, class: usize, count: u32) -> Option<Placement> {
+    let mut larger = placement.clone();
+    larger.groups.push(Group {
+        class,
+        count,
+        pods: vec![0; fleet.services.len()],
+    });
+    is_feasible(fleet, &larger).then(|| larger.normalized())
+}
+
+/// Gives back added nodes that turned out to be unnecessary, dearest first.
+fn shrink(fleet: &Fleet, planned: &Placement, mut grown: Placement) -> Placement {
+    let mut added: Vec<(usize, u32)> = Vec::new();
+    let before = empty_nodes(planned);
+    for (class, count) in empty_nodes(&grown) {
+        added.push((
+            class,
+            count.saturating_sub(before.get(&class).copied().unwrap_or(0)),
+        ));
+    }
+    added.sort_by(|a, b| {
+        fleet
+            .offering_of(b.0)
+            .usd_per_hour
+            .total_cmp(&fleet.offering_of(a.0).usd_per_hour)
+    });
+    for (class, count) in added {
+        let (mut left, mut chunk) = (count, count);
+        while chunk > 0 {
+            match without_empty(fleet, &grown, class, chunk) {
+                Some(smaller) => (grown, left) = (smaller, left - chunk),
+                None => chunk /= 2,
+            }
+            chunk = chunk.min(left);
+        }
+    }
+    grown
+}
+
+/// Empty nodes by class.
+fn empty_nodes(placement: &Placement) -> BTreeMap<usize, u32> {
+    let mut nodes = BTreeMap::new();
+    for group in placement
+        .groups
+        .iter()
+        .filter(|group| group.pods.iter().all(|pods| *pods == 0))
+    {
+        *nodes.entry(group.class).or_insert(0) += group.count;
+    }
+    nodes
+}
+
+/// The placement without some of the empty nodes of a class, if it stays feasible and schedulable.
+fn without_empty(
+    fleet: &Fleet,
+    placement: &Placement,
+    class: usize,
+    count: u32,
+) -> Option<Placement> {
+    let mut smaller = placement.clone();
+    let is_empty =
+        |group: &&mut Group| group.class == class && group.pods.iter().all(|pods| *pods == 0);
+    let empty = smaller.groups.iter_mut().find(is_empty)?;
+    empty.count = empty.count.checked_sub(count)?;
+    let smaller = smaller.normalized();
+    (is_feasible(fleet, &smaller) && is_schedulable(fleet, &smaller)).then_some(smaller)
+}

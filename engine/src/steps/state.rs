@@ -1,0 +1,258 @@
+//! What runs on which node between two steps.
+
+use super::target;
+use crate::fleet::{Fleet, Offering};
+use crate::placement::Placement;
+
+/// A node with the pods it has and the pods it is to have.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) name: String,
+    pub(super) class: usize,
+    pub(super) is_up: bool,
+    /// True when the plan has it.
+    pub(super) stays: bool,
+    pub(super) pods: Vec<u32>,
+    pub(super) goal: Vec<u32>,
+    /// What the pods take, one entry a dimension of the class's capacity.
+    pub(super) taken: Vec<u64>,
+}
+
+impl Node {
+    /// Pods of a service that must leave.
+    pub(super) fn surplus(&self, service: usize) -> u32 {
+        if self.is_up {
+            self.pods[service].saturating_sub(self.goal[service])
+        } else {
+            0
+        }
+    }
+
+    /// Pods of a service that must arrive; none before the node is up.
+    pub(super) fn deficit(&self, service: usize) -> u32 {
+        if self.is_up {
+            self.goal[service].saturating_sub(self.pods[service])
+        } else {
+            0
+        }
+    }
+
+    /// Pods of all services.
+    pub(super) fn load(&self) -> u32 {
+        self.pods.iter().sum()
+    }
+
+    /// True while it waits to be given back.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.is_up && !self.stays
+    }
+}
+
+/// The state between two steps.
+pub(super) struct State<'a> {
+    pub(super) fleet: &'a Fleet,
+    pub(super) nodes: Vec<Node>,
+    /// Nodes that are up, by offering.
+    pub(super) up: Vec<u32>,
+    /// Size of one pod of each service at the planned replica count.
+    sizes: Vec<Vec<u64>>,
+    /// Pods that each service must have at any time.
+    floor: Vec<u32>,
+}
+
+impl<'a> State<'a> {
+    pub(super) fn new(fleet: &'a Fleet, placement: &Placement) -> Self {
+        let sizes = fleet
+            .services
+            .iter()
+            .enumerate()
+            .map(|(s, service)| service.pod_size(placement.replicas(s)))
+            .collect();
+        let floor = (0..fleet.services.len())
+            .map(|s| floor(fleet, placement, s))
+            .collect();
+        let mut state = Self {
+            fleet,
+            nodes: target::nodes(fleet, placement),
+            up: vec![0; fleet.offerings.len()],
+            sizes,
+            floor,
+        };
+        for n in 0..state.nodes.len() {
+            state.nodes[n].taken = state.load_of(&state.nodes[n].pods);
+            let offering = state.offering_index(n);
+            state.up[offering] += u32::from(state.nodes[n].is_up);
+        }
+        state
+    }
+
+    pub(super) fn services(&self) -> std::ops::Range<usize> {
+        0..self.fleet.services.len()
+    }
+
+    pub(super) fn offering_index(&self, node: usize) -> usize {
+        self.fleet.classes[self.nodes[node].class].offering
+    }
+
+    pub(super) fn offering(&self, node: usize) -> &'a Offering {
+        &self.fleet.offerings[self.offering_index(node)]
+    }
+
+    pub(super) fn cluster(&self, node: usize) -> usize {
+        self.offering(node).cluster
+    }
+
+    /// Nodes of a cluster that are up.
+    pub(super) fn up_in(&self, cluster: usize) -> Vec<usize> {
+        (0..self.nodes.len())
+            .filter(|n| self.nodes[*n].is_up && self.cluster(*n) == cluster)
+            .collect()
+    }
+
+    /// Whether what runs is what was planned.
+    pub(super) fn is_done(&self) -> bool {
+        self.nodes
+            .iter()
+            .all(|node| node.is_up == node.stays && node.pods == node.goal)
+    }
+
+    /// Pods of a service on all nodes.
+    pub(super) fn replicas(&self, service: usize) -> u32 {
+        self.nodes.iter().map(|node| node.pods[service]).sum()
+    }
+
+    /// Pods of a service that are to be added in a cluster, and those to be removed; one of them is 0.
+    pub(super) fn change_in(&self, service: usize, cluster: usize) -> (u32, u32) {
+        let (mut have, mut want) = (0, 0);
+        for n in (0..self.nodes.len()).filter(|n| self.cluster(*n) == cluster) {
+            have += self.nodes[n].pods[service];
+            want += self.nodes[n].goal[service];
+        }
+        (
+            u32::saturating_sub(want, have),
+            u32::saturating_sub(have, want),
+        )
+    }
+
+    /// Pods of a service that may be under way at a time; 0 when they may not be moved.
+    pub(super) fn budget(&self, service: usize) -> u32 {
+        if self.fleet.services[service].unmovable {
+            return 0;
+        }
+        self.fleet.problem.services[service]
+            .disruption
+            .max_unavailable
+            .min(self.spare(service))
+    }
+
+    /// Pods of a service that may be missing for now.
+    pub(super) fn spare(&self, service: usize) -> u32 {
+        self.replicas(service).saturating_sub(self.floor[service])
+    }
+
+    /// Pods of a service, at most `wanted`, for which there is room on a node that is up.
+    pub(super) fn room(&self, node: usize, service: usize, wanted: u32) -> u32 {
+        let Node {
+            class, pods, taken, ..
+        } = &self.nodes[node];
+        self.room_beside(*class, pods, taken, service).min(wanted)
+    }
+
+    /// Whether a pod of a service could wait on a node without being in the way of those that are planned there.
+    pub(super) fn can_wait(&self, node: usize, service: usize) -> bool {
+        let Node {
+            class,
+            is_up,
+            pods,
+            goal,
+            ..
+        } = &self.nodes[node];
+        let reserved: Vec<u32> = pods
+            .iter()
+            .zip(goal)
+            .map(|(have, want)| *have.max(want))
+            .collect();
+        *is_up && self.room_beside(*class, &reserved, &self.load_of(&reserved), service) > 0
+    }
+
+    /// Pods of a service for which there is room on a node of a class beside others.
+    fn room_beside(&self, class: usize, pods: &[u32], taken: &[u64], service: usize) -> u32 {
+        let class = &self.fleet.classes[class];
+        if self.has_conflict(pods, service) {
+            return 0;
+        }
+        let dimensions = taken.iter().zip(&class.capacity).zip(&self.sizes[service]);
+        let by_size = dimensions.map(|((taken, capacity), size)| {
+            match (capacity.checked_sub(*taken), size) {
+                (None, _) => 0,
+                (Some(_), 0) => u64::MAX,
+                (Some(free), size) => free / size,
+            }
+        });
+        let by_size = u32::try_from(by_size.min().unwrap_or(0)).unwrap_or(u32::MAX);
+        by_size.min(class.most[service].saturating_sub(pods[service]))
+    }
+
+    /// Whether a node may stay as it is after pods have arrived there.
+    pub(super) fn is_sound(&self, node: usize) -> bool {
+        let Node { pods, taken, .. } = &self.nodes[node];
+        self.fits(node, taken)
+            && self
+                .services()
+                .filter(|s| pods[*s] > 0)
+                .all(|s| !self.has_conflict(pods, s))
+    }
+
+    fn fits(&self, node: usize, taken: &[u64]) -> bool {
+        taken
+            .iter()
+            .zip(&self.fleet.classes[self.nodes[node].class].capacity)
+            .all(|(taken, capacity)| taken <= capacity)
+    }
+
+    fn has_conflict(&self, pods: &[u32], service: usize) -> bool {
+        self.fleet.services[service]
+            .conflicts
+            .iter()
+            .any(|other| pods[*other] > 0)
+    }
+
+    fn load_of(&self, pods: &[u32]) -> Vec<u64> {
+        let dimensions = self.fleet.requested_dimensions() + 2;
+        let mut sum = vec![0_u64; dimensions];
+        for (size, count) in self.sizes.iter().zip(pods).filter(|(_, count)| **count > 0) {
+            sum.iter_mut().zip(size).for_each(|(sum, one)| {
+                *sum = sum.saturating_add(one.saturating_mul(u64::from(*count)))
+            });
+        }
+        sum
+    }
+
+    pub(super) fn arrive(&mut self, node: usize, service: usize, count: u32) {
+        self.nodes[node].pods[service] += count;
+        self.nodes[node].taken = self.load_of(&self.nodes[node].pods);
+    }
+
+    pub(super) fn leave(&mut self, node: usize, service: usize, count: u32) {
+        self.nodes[node].pods[service] -= count;
+        self.nodes[node].taken = self.load_of(&self.nodes[node].pods);
+    }
+
+    pub(super) fn switch(&mut self, node: usize, is_up: bool) {
+        let offering = self.offering_index(node);
+        self.nodes[node].is_up = is_up;
+        if is_up {
+            self.up[offering] += 1;
+        } else {
+            self.up[offering] -= 1;
+        }
+    }
+}
+
+/// `min(now, planned) − max_unavailable`.
+fn floor(fleet: &Fleet, placement: &Placement, service: usize) -> u32 {
+    let least = fleet.services[service]
+        .placed_now
+        .min(placement.replicas(service));
+    least.saturating_sub(fleet.problem.services[service].disruption.max_unavailable)
+}

@@ -1,0 +1,336 @@
+//! The most valuable pattern of a node: a bounded knapsack of several dimensions with conflicts, solved by depth-first
+//! branch and bound with fractional bounds (Kellerer, Pferschy, Pisinger: Knapsack Problems, 2004, chapters 7 and 9).
+//!
+//! Values are rounded up. A search that ends at [`NODES`] returns the largest value that what is left could have.
+
+mod joint;
+#[cfg(test)]
+mod tests;
+
+use super::rounding::{add_up, mul_up, ratio_up};
+use joint::join_dimensions;
+
+/// Most partial patterns that one search looks at.
+const NODES: u32 = 300_000;
+
+/// Share of the root's bound by which a better pattern is not searched for but assumed to exist; it also covers the rounding of the
+/// order of densities.
+const TOLERANCE: f64 = 1e-13;
+
+/// A service's pods on a node.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Pods {
+    /// Size of one pod in every dimension.
+    pub(super) size: Vec<u64>,
+    /// Fewest pods.
+    pub(super) low: u32,
+    /// Most pods.
+    pub(super) high: u32,
+    /// Pods that run there now.
+    pub(super) now: u32,
+    /// Value of a pod, USD/h, rounded up.
+    pub(super) value: f64,
+    /// What each of the first `now` pods is worth more, ≥ 0.
+    pub(super) stay: f64,
+    /// Positions of those that may not be on the node together with it.
+    pub(super) conflicts: Vec<usize>,
+}
+
+/// The largest value of a pattern, or `floor` if none is worth more; `None` when no pattern fits.
+///
+/// `pods` are the services that may or must be on the node, `capacity` has one entry a dimension.
+pub(super) fn best_pattern(capacity: &[u64], pods: &[Pods], floor: f64) -> Option<f64> {
+    let room = room_beside_fewest(capacity, pods)?;
+    let fixed = pods.iter().fold(0.0, |sum, p| {
+        let stay = mul_up(f64::from(p.low.min(p.now)), p.stay);
+        add_up(sum, add_up(mul_up(f64::from(p.low), p.value), stay))
+    });
+    let items = items(pods, &room);
+    if items.is_empty() {
+        return Some(fixed.max(floor));
+    }
+    let mut search = Search::new(items, room, fixed, floor);
+    search.run();
+    Some(search.best.max(search.open))
+}
+
+/// What is left beside the fewest pods of each service; `None` when these do not fit or may not be together.
+fn room_beside_fewest(capacity: &[u64], pods: &[Pods]) -> Option<Vec<u64>> {
+    let mut room = capacity.to_vec();
+    for p in pods.iter().filter(|p| p.low > 0) {
+        if p.low > p.high || p.conflicts.iter().any(|other| pods[*other].low > 0) {
+            return None;
+        }
+        for (room, size) in room.iter_mut().zip(&p.size) {
+            *room = room.checked_sub(size.checked_mul(u64::from(p.low))?)?;
+        }
+    }
+    Some(room)
+}
+
+/// Equal pods beyond the fewest, each of the same value > 0.
+#[derive(Clone, Debug)]
+struct Item {
+    size: Vec<u64>,
+    most: u32,
+    value: f64,
+    service: usize,
+    conflicts: Vec<usize>,
+}
+
+/// Pods that stay and pods that come, of every service worth having. Taking one that comes before one that stays is worth less, so
+/// that nothing needs to forbid it.
+fn items(pods: &[Pods], room: &[u64]) -> Vec<Item> {
+    let mut items = Vec::new();
+    for (service, p) in pods.iter().enumerate() {
+        if p.conflicts.iter().any(|other| pods[*other].low > 0) {
+            continue;
+        }
+        let fitting = p
+            .size
+            .iter()
+            .zip(room)
+            .filter(|(size, _)| **size > 0)
+            .map(|(size, room)| room / size)
+            .min();
+        let fitting = u32::try_from(fitting.unwrap_or(u64::MAX)).unwrap_or(u32::MAX);
+        let staying = p.now.min(p.high).saturating_sub(p.low);
+        let coming = p.high.saturating_sub(p.now.max(p.low));
+        for (most, value) in [
+            (staying.min(fitting), add_up(p.value, p.stay)),
+            (coming.min(fitting), p.value),
+        ] {
+            if most > 0 && value > 0.0 {
+                items.push(Item {
+                    size: p.size.clone(),
+                    most,
+                    value,
+                    service,
+                    conflicts: p.conflicts.clone(),
+                });
+            }
+        }
+    }
+    items
+}
+
+/// State of the search: the pattern on the path to the current depth, one depth an item.
+struct Search {
+    items: Vec<Item>,
+    /// For each dimension, items by value per size, densest first; the last dimension is the joint one, the order of depths.
+    orders: Vec<Vec<usize>>,
+    /// Item positions that an item excludes.
+    excluded: Vec<Vec<usize>>,
+    counts: Vec<u32>,
+    /// How many chosen items exclude an item.
+    blocks: Vec<u32>,
+    rooms: Vec<Vec<u64>>,
+    values: Vec<f64>,
+    best: f64,
+    /// Largest value that a part of the space left out may have, where that is above `best`.
+    open: f64,
+    slack: f64,
+    nodes: u32,
+}
+
+impl Search {
+    fn new(mut items: Vec<Item>, mut room: Vec<u64>, fixed: f64, floor: f64) -> Self {
+        join_dimensions(&mut items, &mut room);
+        let joint = room.len() - 1;
+        items.sort_by(|a, b| denser(a, b, joint).then(a.service.cmp(&b.service)));
+        let order = |dimension: usize| {
+            let mut order: Vec<usize> = (0..items.len()).collect();
+            order.sort_by(|a, b| denser(&items[*a], &items[*b], dimension));
+            order
+        };
+        let orders = (0..joint)
+            .map(order)
+            .chain([(0..items.len()).collect()])
+            .collect();
+        let excludes = |item: &Item| {
+            (0..items.len())
+                .filter(|other| item.conflicts.contains(&items[*other].service))
+                .collect()
+        };
+        let excluded = items.iter().map(excludes).collect();
+        let (depths, blocks) = (items.len(), vec![0; items.len()]);
+        let (counts, values, rooms) = (
+            vec![0; depths],
+            vec![fixed; depths + 1],
+            vec![room; depths + 1],
+        );
+        let (best, open) = (floor.max(fixed), f64::NEG_INFINITY);
+        let mut search = Self {
+            items,
+            orders,
+            excluded,
+            counts,
+            blocks,
+            rooms,
+            values,
+            best,
+            open,
+            slack: 0.0,
+            nodes: 0,
+        };
+        search.slack = TOLERANCE * search.fractional(joint, 0, false);
+        search
+    }
+
+    /// Goes through all counts of all items, densest item first, highest count first.
+    fn run(&mut self) {
+        let depths = self.items.len();
+        let mut depth = 0;
+        let mut count = self.most(0);
+        loop {
+            self.choose(depth, count);
+            self.nodes += 1;
+            let next = match self.prospect(depth + 1) {
+                Prospect::Open if depth + 1 < depths => {
+                    depth += 1;
+                    Some(self.most(depth))
+                }
+                Prospect::Open => {
+                    self.best = self.best.max(self.values[depth + 1]);
+                    count.checked_sub(1)
+                }
+                Prospect::ClosedHere => count.checked_sub(1),
+                Prospect::ClosedBelow => None,
+            };
+            match next.or_else(|| self.back(&mut depth)) {
+                Some(next) => count = next,
+                None => return,
+            }
+        }
+    }
+
+    /// Goes up to the last item with a lower count left to try, and returns that.
+    fn back(&mut self, depth: &mut usize) -> Option<u32> {
+        self.choose(*depth, 0);
+        while *depth > 0 {
+            *depth -= 1;
+            if self.counts[*depth] > 0 {
+                return Some(self.counts[*depth] - 1);
+            }
+        }
+        None
+    }
+
+    /// Most pods of the item of a depth beside those chosen before.
+    fn most(&self, depth: usize) -> u32 {
+        let item = &self.items[depth];
+        if self.blocks[depth] > 0 {
+            return 0;
+        }
+        let sizes = item
+            .size
+            .iter()
+            .zip(&self.rooms[depth])
+            .filter(|(size, _)| **size > 0);
+        let fitting = sizes
+            .map(|(size, room)| room / size)
+            .min()
+            .unwrap_or(u64::MAX);
+        item.most.min(u32::try_from(fitting).unwrap_or(u32::MAX))
+    }
+
+    fn choose(&mut self, depth: usize, count: u32) {
+        let (was, is) = (self.counts[depth] > 0, count > 0);
+        if was != is {
+            for other in &self.excluded[depth] {
+                self.blocks[*other] = if is {
+                    self.blocks[*other] + 1
+                } else {
+                    self.blocks[*other].saturating_sub(1)
+                };
+            }
+        }
+        self.counts[depth] = count;
+        let (before, after) = self.rooms.split_at_mut(depth + 1);
+        let sizes = before[depth].iter().zip(&self.items[depth].size);
+        for (left, (room, size)) in after[0].iter_mut().zip(sizes) {
+            *left = room.saturating_sub(size.saturating_mul(u64::from(count)));
+        }
+        self.values[depth + 1] = add_up(
+            self.values[depth],
+            mul_up(f64::from(count), self.items[depth].value),
+        );
+    }
+
+    /// Whether completing the pattern from a depth on can be worth more than the best one.
+    fn prospect(&mut self, depth: usize) -> Prospect {
+        let joint = self.orders.len() - 1;
+        let value = self.values[depth];
+        // In the order of joint densities a lower count of the last item can only lower this bound, conflicts apart.
+        let loose = add_up(value, self.fractional(joint, depth, false));
+        if self.closes(loose) {
+            return Prospect::ClosedBelow;
+        }
+        let mut tight = loose;
+        for dimension in 0..=joint {
+            tight = tight.min(add_up(value, self.fractional(dimension, depth, true)));
+            if self.closes(tight) {
+                return Prospect::ClosedHere;
+            }
+        }
+        if self.nodes > NODES {
+            self.open = self.open.max(add_up(tight, self.slack));
+            return Prospect::ClosedHere;
+        }
+        Prospect::Open
+    }
+
+    /// Whether a bound leaves nothing to search for.
+    fn closes(&mut self, bound: f64) -> bool {
+        let reachable = add_up(bound, self.slack);
+        let closes = bound <= self.best + 8.0 * self.slack;
+        if closes && reachable > self.best {
+            self.open = self.open.max(reachable);
+        }
+        closes
+    }
+
+    /// Most value of the items from a depth on in one dimension alone, the last one in part.
+    fn fractional(&self, dimension: usize, depth: usize, skip_blocked: bool) -> f64 {
+        let mut room = self.rooms[depth][dimension];
+        let mut value = 0.0;
+        for index in self.orders[dimension]
+            .iter()
+            .filter(|index| **index >= depth)
+        {
+            if skip_blocked && self.blocks[*index] > 0 {
+                continue;
+            }
+            let item = &self.items[*index];
+            let size = item.size[dimension];
+            let fitting = room.checked_div(size).unwrap_or(u64::MAX);
+            if fitting < u64::from(item.most) {
+                let part = add_up(
+                    f64::from(u32::try_from(fitting).unwrap_or(u32::MAX)),
+                    ratio_up(room % size, size),
+                );
+                return add_up(value, mul_up(part, item.value));
+            }
+            value = add_up(value, mul_up(f64::from(item.most), item.value));
+            room -= size * u64::from(item.most);
+        }
+        value
+    }
+}
+
+/// What a partial pattern promises.
+enum Prospect {
+    /// More than the best pattern, perhaps.
+    Open,
+    /// No more than the best.
+    ClosedHere,
+    /// No more than the best, and neither with fewer pods of the last item.
+    ClosedBelow,
+}
+
+/// Descending value per size in a dimension; an item without size there comes first.
+#[allow(clippy::cast_precision_loss)]
+fn denser(a: &Item, b: &Item, dimension: usize) -> std::cmp::Ordering {
+    let density = |item: &Item| item.value / item.size[dimension] as f64;
+    density(b).total_cmp(&density(a))
+}

@@ -1,0 +1,100 @@
+//! One dimension that stands for all of a knapsack's.
+
+use super::Item;
+
+/// Rounds of the search for the weights that join all dimensions into one.
+const WEIGHT_ROUNDS: u32 = 60;
+
+/// Unit of the joint dimension.
+const JOINT_UNIT: f64 = 1_099_511_627_776.0;
+
+/// Adds a dimension implied by the others: their sum by weights under which its fractional bound is low, as the dual of the linear
+/// relaxation would weigh them. Any weights give a valid dimension.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss
+)]
+pub(super) fn join_dimensions(items: &mut [Item], room: &mut Vec<u64>) {
+    // Shares of the room that one pod takes, by item and dimension. An item that takes of a full dimension does not exist.
+    let share = |size: u64, room: u64| {
+        if size == 0 {
+            0.0
+        } else {
+            size as f64 / room as f64
+        }
+    };
+    let shares: Vec<Vec<f64>> = items
+        .iter()
+        .map(|item| {
+            item.size
+                .iter()
+                .zip(&*room)
+                .map(|(s, r)| share(*s, *r))
+                .collect()
+        })
+        .collect();
+    let weights = weights(items, &shares, room.len());
+    for (item, shares) in items.iter_mut().zip(&shares) {
+        let joint: f64 = shares
+            .iter()
+            .zip(&weights)
+            .map(|(share, weight)| share * weight)
+            .sum();
+        // Rounding the size down and the room up keeps every pattern that fits; the margin is above the error of the sum.
+        item.size
+            .push((joint * (1.0 - 1e-12) * JOINT_UNIT).floor() as u64);
+    }
+    room.push((weights.iter().sum::<f64>() * (1.0 + 1e-12) * JOINT_UNIT).ceil() as u64);
+}
+
+/// Multiplicative-weights search (Arora, Hazan, Kale 2012) for the weights of least fractional bound; the best ones seen.
+fn weights(items: &[Item], shares: &[Vec<f64>], dimensions: usize) -> Vec<f64> {
+    #[allow(clippy::cast_precision_loss)]
+    let mut weights = vec![1.0 / dimensions as f64; dimensions];
+    let mut best = (f64::INFINITY, weights.clone());
+    for round in 0..WEIGHT_ROUNDS {
+        let (value, used) = joint_use(items, shares, &weights);
+        if value < best.0 {
+            best = (value, weights.clone());
+        }
+        let step = 1.0 / (1.0 + 0.25 * f64::from(round));
+        let largest = used.iter().copied().fold(1e-9, f64::max);
+        weights
+            .iter_mut()
+            .zip(&used)
+            .for_each(|(weight, used)| *weight *= 1.0 + step * used / largest);
+        let sum: f64 = weights.iter().sum();
+        weights.iter_mut().for_each(|weight| *weight /= sum);
+    }
+    best.1
+}
+
+/// Value and use of every dimension of the best fractional pattern in the joint dimension.
+fn joint_use(items: &[Item], shares: &[Vec<f64>], weights: &[f64]) -> (f64, Vec<f64>) {
+    let joint: Vec<f64> = shares
+        .iter()
+        .map(|shares| {
+            shares
+                .iter()
+                .zip(weights)
+                .map(|(share, weight)| share * weight)
+                .sum()
+        })
+        .collect();
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_by(|a, b| (items[*b].value / joint[*b]).total_cmp(&(items[*a].value / joint[*a])));
+    let (mut room, mut value, mut used) = (1.0, 0.0, vec![0.0; weights.len()]);
+    for index in order {
+        let count = f64::from(items[index].most).min(room / joint[index]);
+        value += count * items[index].value;
+        used.iter_mut()
+            .zip(&shares[index])
+            .for_each(|(used, share)| *used += count * share);
+        room -= count * joint[index];
+        if room <= 0.0 {
+            break;
+        }
+    }
+    (value, used)
+}

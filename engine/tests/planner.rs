@@ -1,0 +1,202 @@
+//! The planner on random problems: every published plan verifies, is no dearer than the repaired baseline, and its bound holds.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
+
+#[path = "common/every_plan.rs"]
+mod every_plan;
+#[path = "common/random_problem.rs"]
+mod random_problem;
+
+use std::sync::atomic::AtomicBool;
+
+use every_plan::every_plan;
+use ketscale_engine::fleet;
+use ketscale_engine::plan::{Plan, Status, to_bytes};
+use ketscale_engine::planner::{Limits, Settings, Solver, Source, plan};
+use ketscale_engine::problem::{Packing, ProblemFile};
+use ketscale_engine::scheduler::{ORDERS, replay};
+use ketscale_engine::verify::verify;
+use random_problem::{random_problem, random_small_problem};
+
+/// A quick run whose end no clock decides.
+fn quick() -> Settings {
+    Settings {
+        most_states: 1 << 10,
+        shots: 128,
+        packed: 8,
+        evaluations: 4,
+        depth: 1,
+        mip_seconds: 1e3,
+        mip_nodes: 20,
+        ..Settings::default()
+    }
+}
+
+fn planned(problem: ProblemFile, settings: &Settings) -> Plan {
+    let stop = AtomicBool::new(false);
+    let limits = Limits {
+        stop: &stop,
+        work: None,
+    };
+    plan(problem, Source::default(), settings, &limits, &|_, _| {})
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn total(plan: &Plan) -> Option<f64> {
+    plan.cost.map(|cost| cost.total_usd_per_hour)
+}
+
+#[test]
+fn plans_beat_the_repaired_baseline_and_come_close_to_their_bound() {
+    let (mut feasible, mut compared, mut cheaper, mut gaps) = (0, 0, 0, 0.0);
+    let mut seed = 0;
+    while feasible < 200 {
+        let mut problem = random_problem(seed);
+        problem.policy.packing = Packing::Exact;
+        let plan = planned(problem, &quick());
+        let bytes = to_bytes(&plan).unwrap();
+        verify(&bytes).unwrap_or_else(|findings| panic!("seed {seed}: {findings:?}"));
+        seed += 1;
+        let (Some(cost), Status::Optimal | Status::Feasible) = (total(&plan), plan.status) else {
+            continue;
+        };
+        feasible += 1;
+        gaps += plan.gap.unwrap_or(1.0);
+        if plan.gap.unwrap_or(1.0) > 0.15 {
+            println!(
+                "seed {}: cost {cost} bound {:?} gap {:?}",
+                seed - 1,
+                plan.bound,
+                plan.gap
+            );
+        }
+        assert!(
+            plan.bound.unwrap_or(f64::NEG_INFINITY) <= cost,
+            "seed {}",
+            seed - 1
+        );
+        let Some(repaired) = plan.baseline_cost.and_then(|baseline| baseline.repaired) else {
+            continue;
+        };
+        compared += 1;
+        let repaired = repaired.cost.total_usd_per_hour;
+        assert!(
+            cost <= repaired + 1e-9,
+            "seed {}: {cost} above {repaired}",
+            seed - 1
+        );
+        cheaper += u32::from(cost < repaired - 1e-9);
+    }
+    println!(
+        "{feasible} of {seed} feasible, {compared} with a repaired baseline, {cheaper} cheaper, mean gap {:.4}",
+        gaps / f64::from(feasible)
+    );
+    assert!(2 * cheaper >= compared, "{cheaper} of {compared} cheaper");
+    assert!(
+        gaps / f64::from(feasible) <= 0.1,
+        "mean gap {}",
+        gaps / f64::from(feasible)
+    );
+}
+
+#[test]
+fn no_planned_pod_is_left_pending() {
+    let mut tried = 0;
+    for seed in 1000..1250 {
+        let mut problem = random_problem(seed);
+        problem.policy.packing = Packing::Schedulable;
+        let relaxed = problem.clone();
+        let plan = planned(problem, &quick());
+        if total(&plan).is_none() {
+            continue;
+        }
+        tried += 1;
+        let fleet = fleet::compile(relaxed, &plan.relaxed).unwrap();
+        let placement = ketscale_engine::verify::placement(&fleet, &plan.nodes).unwrap();
+        for order in 0..ORDERS {
+            assert!(
+                replay(&fleet, &placement, order).pending.is_empty(),
+                "seed {seed}, order {order}"
+            );
+        }
+    }
+    assert!(tried >= 30, "only {tried} feasible");
+}
+
+#[test]
+fn small_problems_are_bounded_by_their_optimum() {
+    let (mut checked, mut optimal) = (0, 0);
+    for seed in 0..150 {
+        let mut problem = random_small_problem(seed);
+        problem.policy.packing = Packing::Exact;
+        problem.policy.relax.clear();
+        let plan = planned(problem.clone(), &quick());
+        let fleet = fleet::compile(problem, &[]).unwrap();
+        let optimum = every_plan(&fleet)
+            .into_iter()
+            .map(|found| found.usd_per_hour)
+            .min_by(f64::total_cmp);
+        match (optimum, total(&plan)) {
+            (Some(optimum), Some(cost)) => {
+                let bound = plan.bound.unwrap();
+                assert!(
+                    bound <= optimum + 1e-9,
+                    "seed {seed}: bound {bound} above {optimum}"
+                );
+                assert!(
+                    cost >= optimum - 1e-9,
+                    "seed {seed}: cost {cost} below {optimum}"
+                );
+                checked += 1;
+                optimal += u32::from(cost <= optimum + 1e-9);
+            }
+            (None, Some(cost)) => {
+                panic!("seed {seed}: nothing is feasible, but a plan of {cost} was published")
+            }
+            (optimum, None) => assert!(
+                plan.status != Status::Infeasible || optimum.is_none(),
+                "seed {seed}: {optimum:?} exists"
+            ),
+        }
+    }
+    println!("{checked} small problems, {optimal} solved to the optimum");
+    assert!(
+        checked >= 50 && optimal * 10 >= checked * 9,
+        "{optimal} of {checked}"
+    );
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes() {
+    for seed in 0..6 {
+        let run = || to_bytes(&planned(random_problem(seed), &quick())).unwrap();
+        assert_eq!(run(), run(), "seed {seed}");
+    }
+}
+
+#[test]
+fn every_solver_can_be_asked_for() {
+    let problem = random_problem(3);
+    for solver in Solver::ALL {
+        let plan = planned(problem.clone(), &Settings { solver, ..quick() });
+        let chosen: Vec<&str> = plan
+            .candidates
+            .iter()
+            .filter(|row| row.outcome == "chosen")
+            .map(|row| row.solver.as_str())
+            .collect();
+        match solver {
+            Solver::Auto => assert!(chosen.len() <= 1),
+            Solver::Baseline => assert!(chosen.is_empty() || chosen == ["baseline_repaired"]),
+            other => assert!(
+                chosen.is_empty() || chosen == [other.as_str()],
+                "{other}: {chosen:?}"
+            ),
+        }
+    }
+}

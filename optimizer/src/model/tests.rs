@@ -1,0 +1,146 @@
+use super::*;
+use crate::simulator::Error as Refusal;
+use proptest::prelude::*;
+
+const MEMORY: u64 = 1 << 30;
+
+fn faults(text: &str) -> Vec<String> {
+    match Model::parse(text.as_bytes()) {
+        Err(Error::Model(faults)) => faults.iter().map(ToString::to_string).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn costs(text: &str) -> Vec<f64> {
+    Model::parse(text.as_bytes())
+        .unwrap()
+        .cost(MEMORY)
+        .unwrap()
+        .values()
+        .to_vec()
+}
+
+#[test]
+fn spins_are_plus_one_on_level_zero() {
+    let text = r#"{"vartype": "SPIN", "variables": 2, "terms": [{"vars": [0, 1], "coeff": 2}, {"vars": [1], "coeff": 0.5}], "offset": 10}"#;
+    assert_eq!(costs(text), [12.5, 8.5, 7.5, 11.5]);
+}
+
+#[test]
+fn bits_are_zero_on_level_zero() {
+    let text = r#"{"vartype": "BINARY", "variables": 2, "terms": [{"vars": [1, 0], "coeff": 2}, {"vars": [1], "coeff": 0.5}, {"vars": [], "coeff": 1}]}"#;
+    assert_eq!(costs(text), [1.0, 1.0, 1.5, 3.5]);
+}
+
+#[test]
+fn tables_have_their_first_variable_fastest() {
+    let text = r#"{"vartype": "DISCRETE", "variables": [2, 3], "tables": [{"vars": [1, 0], "values": [0, 1, 2, 10, 11, 12]}]}"#;
+    assert_eq!(costs(text), [0.0, 10.0, 1.0, 11.0, 2.0, 12.0]);
+}
+
+#[test]
+fn all_mistakes_are_named_with_their_places() {
+    let text = r#"{"vartype": "SPIN", "variables": 3, "offset": "x", "extra": 1, "terms": [
+        {"vars": [0, 3], "coeff": 1}, {"vars": [1, 1], "coeff": null}, {"vars": [0]}, {"coeff": 1, "vars": [-1], "k": 2}, 7]}"#;
+    assert_eq!(
+        faults(text),
+        [
+            "offset: is a text, not a finite number",
+            "extra: is not a key here; the keys are vartype, variables, offset, terms",
+            "terms[0].vars[1]: is 3, the model has 3 variables",
+            "terms[1].vars: names variable 1 twice",
+            "terms[1].coeff: is null, not a finite number",
+            "terms[2].coeff: is missing",
+            "terms[3].k: is not a key here; the keys are vars, coeff",
+            "terms[3].vars[0]: is -1, not a whole number of at least 0",
+            "terms[4]: is a number, not an object",
+        ]
+    );
+}
+
+#[test]
+fn malformed_tables_are_refused() {
+    let text = r#"{"vartype": "DISCRETE", "variables": [2, 1, 3], "tables": []}"#;
+    assert_eq!(
+        faults(text),
+        ["variables[1]: is 1, not a whole number of at least 2"]
+    );
+    let text = r#"{"vartype": "DISCRETE", "variables": [], "tables": []}"#;
+    assert_eq!(
+        faults(text),
+        ["variables: is empty, a model has at least one variable"]
+    );
+    let text = r#"{"vartype": "DISCRETE", "variables": [2, 3], "tables": [{"vars": [0, 1], "values": [1, 2]}]}"#;
+    assert_eq!(
+        faults(text),
+        ["tables[0].values: has 2 values, its variables have 6 states"]
+    );
+    let text = r#"{"vartype": "DISCRETE", "variables": [2], "terms": []}"#;
+    assert_eq!(
+        faults(text),
+        ["terms: is not a key here; the keys are vartype, variables, offset, tables"]
+    );
+}
+
+#[test]
+fn what_is_no_model_is_refused() {
+    assert_eq!(faults("[]"), ["the file: is a list, not an object"]);
+    assert_eq!(
+        faults("{}"),
+        ["vartype: is missing", "variables: is missing"]
+    );
+    assert_eq!(faults(r#"{"vartype": "X", "variables": 0}"#).len(), 2);
+    assert!(
+        faults("")
+            .first()
+            .unwrap()
+            .starts_with("line 1, column 0: no JSON")
+    );
+    assert!(
+        faults(&"[".repeat(100_000))
+            .first()
+            .unwrap()
+            .contains("recursion limit")
+    );
+    assert!(faults(r#"{"vartype": "SPIN", "variables": 1e99}"#)[0].starts_with("variables: is 1e"));
+    assert!(
+        faults(r#"{"vartype": "SPIN", "variables": 2, "offset": 1e999}"#)[0].contains("no JSON")
+    );
+}
+
+#[test]
+fn large_models_are_read_but_have_no_table() {
+    let model = Model::parse(br#"{"vartype": "SPIN", "variables": 40}"#).unwrap();
+    assert!(matches!(
+        model.cost(MEMORY),
+        Err(Error::Simulator(Refusal::MemoryLimit { .. }))
+    ));
+    let model = Model::parse(br#"{"vartype": "BINARY", "variables": 2000}"#).unwrap();
+    assert!(matches!(
+        model.cost(MEMORY),
+        Err(Error::Simulator(Refusal::DimensionOverflow { .. }))
+    ));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in r#"[\[\]{}",:a-z0-9.\- ]{0,80}"#) {
+        let _ = Model::parse(text.as_bytes());
+    }
+
+    #[test]
+    fn no_model_makes_its_cost_panic(
+        vartype in prop_oneof![Just("SPIN"), Just("BINARY"), Just("DISCRETE")],
+        variables in prop_oneof![Just("4"), Just("[2,3]"), Just("99"), Just("null")],
+        vars in prop::collection::vec(-1_i64..6, 0..4),
+        coeff in prop_oneof![Just("1e308"), Just("-2"), Just("\"a\"")],
+        key in prop_oneof![Just("terms"), Just("tables")],
+    ) {
+        let text = format!(
+            r#"{{"vartype":"{vartype}","variables":{variables},"{key}":[{{"vars":{vars:?},"coeff":{coeff}}},{{"vars":{vars:?},"values":[{coeff},{coeff}]}}]}}"#
+        );
+        if let Ok(model) = Model::parse(text.as_bytes()) {
+            let _ = model.cost(MEMORY);
+        }
+    }
+}

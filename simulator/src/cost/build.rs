@@ -1,0 +1,305 @@
+//! Tables of costs from functions, additive tables and spin polynomials.
+
+use crate::{Error, Register};
+
+/// A cost that depends on a few axes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// The axes, all different, in any order.
+    pub variables: Vec<usize>,
+    /// One value a combination of their digits, the first variable fastest.
+    pub values: Vec<f64>,
+}
+
+/// What a polynomial's variables stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variables {
+    /// z = 1 − 2b: +1 on level 0, −1 on level 1.
+    Spins,
+    /// b: 0 on level 0, 1 on level 1.
+    Bits,
+}
+
+/// A product of variables times a coefficient. Without variables it is a constant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Term {
+    /// The qubits, all different, in any order.
+    pub variables: Vec<usize>,
+    /// The factor.
+    pub coefficient: f64,
+}
+
+/// Refuses the first number that is not finite.
+pub(super) fn check_finite(what: &'static str, values: &[f64]) -> Result<(), Error> {
+    match values
+        .iter()
+        .enumerate()
+        .find(|(_, value)| !value.is_finite())
+    {
+        Some((position, &value)) => Err(Error::NotFinite {
+            what,
+            position,
+            value,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses unknown and repeated variables.
+fn check_variables(register: &Register, term: usize, variables: &[usize]) -> Result<(), Error> {
+    let axes = register.levels().len();
+    let mut seen = vec![false; axes];
+    for &variable in variables {
+        match seen.get_mut(variable) {
+            None => {
+                return Err(Error::VariableOutOfRange {
+                    term,
+                    variable,
+                    axes,
+                });
+            }
+            Some(true) => return Err(Error::RepeatedVariable { term, variable }),
+            Some(seen) => *seen = true,
+        }
+    }
+    Ok(())
+}
+
+/// Calls the function on the digits of every basis state, in order.
+pub(super) fn from_fn(register: &Register, mut cost: impl FnMut(&[usize]) -> f64) -> Vec<f64> {
+    let mut digits = vec![0; register.levels().len()];
+    let mut values = Vec::with_capacity(register.dimension());
+    for _ in 0..register.dimension() {
+        values.push(cost(&digits));
+        advance(&mut digits, register.levels());
+    }
+    values
+}
+
+/// Adds one to a number in mixed radix; the last one wraps to zero.
+fn advance(digits: &mut [usize], levels: &[usize]) {
+    for (digit, &levels) in digits.iter_mut().zip(levels) {
+        *digit += 1;
+        if *digit < levels {
+            return;
+        }
+        *digit = 0;
+    }
+}
+
+/// The polynomial's coefficients, each at the index whose set bits are its variables, transformed axis by axis.
+pub(super) fn from_terms(
+    register: &Register,
+    variables: Variables,
+    terms: &[Term],
+    offset: f64,
+) -> Result<Vec<f64>, Error> {
+    check_finite("offset", &[offset])?;
+    let strides = strides(register.levels());
+    for (position, term) in terms.iter().enumerate() {
+        check_variables(register, position, &term.variables)?;
+        if !term.coefficient.is_finite() {
+            return Err(Error::NotFinite {
+                what: "coefficient",
+                position,
+                value: term.coefficient,
+            });
+        }
+        let odd = term
+            .variables
+            .iter()
+            .find(|&&variable| register.levels()[variable] != 2);
+        if let Some(&variable) = odd {
+            return Err(Error::NotAQubit {
+                term: position,
+                variable,
+                levels: register.levels()[variable],
+            });
+        }
+    }
+    let mut values = vec![0.0; register.dimension()];
+    values[0] = offset;
+    for term in terms {
+        let index: usize = term
+            .variables
+            .iter()
+            .map(|&variable| strides[variable])
+            .sum();
+        values[index] += term.coefficient;
+    }
+    transform(&mut values, register.levels(), variables);
+    Ok(values)
+}
+
+/// The Walsh–Hadamard transform over the qubits, or for bits the sum over subsets; constant over all other axes. The highest axis goes first: what is below it is then
+/// transformed part by part, each part in the cache once it fits.
+fn transform(values: &mut [f64], levels: &[usize], variables: Variables) {
+    let Some((&d, below)) = levels.split_last() else {
+        return;
+    };
+    let stride = values.len() / d;
+    let (first, others) = values.split_at_mut(stride);
+    if d == 2 {
+        for (a, b) in first.iter_mut().zip(others) {
+            (*a, *b) = match variables {
+                Variables::Spins => (*a + *b, *a - *b),
+                Variables::Bits => (*a, *a + *b),
+            };
+        }
+    } else {
+        others
+            .chunks_exact_mut(stride)
+            .for_each(|part| part.copy_from_slice(first));
+    }
+    values
+        .chunks_exact_mut(stride)
+        .for_each(|part| transform(part, below, variables));
+}
+
+/// The index distance between neighbouring levels of every axis.
+fn strides(levels: &[usize]) -> Vec<usize> {
+    let step = |stride: &mut usize, &d: &usize| Some(std::mem::replace(stride, *stride * d));
+    levels.iter().scan(1, step).collect()
+}
+
+/// The sum of the tables, by doubling.
+pub(super) fn from_tables(
+    register: &Register,
+    tables: &[Table],
+    offset: f64,
+) -> Result<Vec<f64>, Error> {
+    check_finite("offset", &[offset])?;
+    for (position, table) in tables.iter().enumerate() {
+        check_table(register, position, table)?;
+    }
+    let parts: Vec<Part> = tables
+        .iter()
+        .map(|table| Part::new(register, table))
+        .collect();
+    let mut values = vec![0.0; register.dimension()];
+    fill(&mut values, register.levels(), &parts, offset);
+    Ok(values)
+}
+
+fn check_table(register: &Register, position: usize, table: &Table) -> Result<(), Error> {
+    check_variables(register, position, &table.variables)?;
+    let levels = table
+        .variables
+        .iter()
+        .map(|&variable| register.levels()[variable]);
+    // A product of different axes' levels divides N, so it cannot overflow.
+    let expected = levels.product();
+    if table.values.len() != expected {
+        return Err(Error::TableLength {
+            table: position,
+            expected,
+            found: table.values.len(),
+        });
+    }
+    check_finite("table value", &table.values)
+}
+
+/// A table with its variables in ascending order, the lowest fastest.
+struct Part {
+    variables: Vec<usize>,
+    values: Vec<f64>,
+}
+
+impl Part {
+    fn new(register: &Register, table: &Table) -> Self {
+        let levels: Vec<usize> = table
+            .variables
+            .iter()
+            .map(|&variable| register.levels()[variable])
+            .collect();
+        let strides = strides(&levels);
+        let mut order: Vec<usize> = (0..levels.len()).collect();
+        order.sort_by_key(|&position| table.variables[position]);
+        let sorted: Vec<usize> = order.iter().map(|&position| levels[position]).collect();
+        let mut digits = vec![0; levels.len()];
+        let mut values = Vec::with_capacity(table.values.len());
+        for _ in 0..table.values.len() {
+            let index: usize = order
+                .iter()
+                .zip(&digits)
+                .map(|(&position, digit)| strides[position] * digit)
+                .sum();
+            values.push(table.values[index]);
+            advance(&mut digits, &sorted);
+        }
+        Self {
+            variables: order
+                .iter()
+                .map(|&position| table.variables[position])
+                .collect(),
+            values,
+        }
+    }
+
+    /// What is left once the highest variable, which has `d` levels, is fixed.
+    fn restrict(&self, level: usize, d: usize) -> Self {
+        let length = self.values.len() / d;
+        let variables = self.variables[..self.variables.len() - 1].to_vec();
+        Self {
+            variables,
+            values: self.values[level * length..][..length].to_vec(),
+        }
+    }
+}
+
+/// Writes the sum of `parts` over the axes with the given levels, plus `offset`.
+///
+/// The parts without the highest axis fill its level 0. Every level v is that plus the parts with the axis, restricted to v, which
+/// are a smaller problem of the same kind with one variable less.
+fn fill(values: &mut [f64], levels: &[usize], parts: &[Part], offset: f64) {
+    let Some((&d, below)) = levels.split_last() else {
+        values[0] = offset + parts.iter().map(|part| part.values[0]).sum::<f64>();
+        return;
+    };
+    if parts.is_empty() {
+        values.fill(offset);
+        return;
+    }
+    let is_upper = |part: &&Part| part.variables.last() == Some(&below.len());
+    let (upper, lower): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(is_upper);
+    let lower: Vec<Part> = lower
+        .into_iter()
+        .map(|part| Part {
+            variables: part.variables.clone(),
+            values: part.values.clone(),
+        })
+        .collect();
+    let stride = values.len() / d;
+    let (first, others) = values.split_at_mut(stride);
+    fill(first, below, &lower, offset);
+    let mut difference = vec![0.0; if upper.is_empty() { 0 } else { stride }];
+    for (level, part) in others
+        .chunks_exact_mut(stride)
+        .enumerate()
+        .map(|(above, part)| (above + 1, part))
+    {
+        part.copy_from_slice(first);
+        add(part, &mut difference, below, &upper, level, d);
+    }
+    add(first, &mut difference, below, &upper, 0, d);
+}
+
+/// Adds the parts with the highest axis, restricted to one of its levels.
+fn add(
+    values: &mut [f64],
+    difference: &mut [f64],
+    below: &[usize],
+    upper: &[&Part],
+    level: usize,
+    d: usize,
+) {
+    if upper.is_empty() {
+        return;
+    }
+    let restricted: Vec<Part> = upper.iter().map(|part| part.restrict(level, d)).collect();
+    fill(difference, below, &restricted, 0.0);
+    values
+        .iter_mut()
+        .zip(difference)
+        .for_each(|(value, difference)| *value += *difference);
+}

@@ -1,0 +1,159 @@
+//! What a circuit's final state says.
+
+use crate::amplitudes::Amplitudes;
+use crate::kernels::{InstructionSet, Tile};
+use crate::parallel;
+use crate::quantile;
+use crate::sample;
+use crate::{Cost, Error, Objective};
+
+/// N amplitudes with the cost that they were made for.
+#[derive(Debug, Clone)]
+pub struct State<'a> {
+    cost: &'a Cost,
+    psi: Amplitudes,
+    isa: InstructionSet,
+}
+
+impl<'a> State<'a> {
+    pub(crate) fn new(cost: &'a Cost, psi: Amplitudes, isa: InstructionSet) -> Self {
+        Self { cost, psi, isa }
+    }
+
+    pub(crate) fn into_amplitudes(self) -> Amplitudes {
+        self.psi
+    }
+
+    /// The cost that the state was made for.
+    pub fn cost(&self) -> &'a Cost {
+        self.cost
+    }
+
+    /// Real and imaginary part of the amplitude of a basis state, `None` for an index of N or more.
+    pub fn amplitude(&self, index: usize) -> Option<(f64, f64)> {
+        Some((
+            *self.psi.re.as_slice().get(index)?,
+            *self.psi.im.as_slice().get(index)?,
+        ))
+    }
+
+    /// Real and imaginary parts of all amplitudes, in the order of the basis states.
+    pub fn amplitudes(&self) -> (&[f64], &[f64]) {
+        (self.psi.re.as_slice(), self.psi.im.as_slice())
+    }
+
+    /// The probabilities of all basis states.
+    pub fn probabilities(&self) -> Vec<f64> {
+        let (re, im) = self.amplitudes();
+        re.iter()
+            .zip(im)
+            .map(|(&re, &im)| probability(re, im))
+            .collect()
+    }
+
+    /// Σ|ψ|², one but for rounding.
+    pub fn norm(&self) -> f64 {
+        self.sum(|psi, _| self.isa.norm(psi))
+    }
+
+    /// ⟨C⟩.
+    pub fn expectation(&self) -> f64 {
+        // About the table's mean, so that a large constant in the cost takes no digits away.
+        let center = self.cost.mean();
+        center + self.sum(|psi, cost| self.isa.mean(psi, cost, center))
+    }
+
+    /// ⟨C²⟩ − ⟨C⟩².
+    pub fn variance(&self) -> f64 {
+        let center = self.expectation();
+        self.sum(|psi, cost| self.isa.spread(psi, cost, center))
+    }
+
+    /// The probability that one shot has the least cost, see [`Cost::minimum_threshold`].
+    pub fn probability_of_minimum(&self) -> f64 {
+        let threshold = self.cost.minimum_threshold();
+        self.sum(|psi, cost| self.isa.weight_up_to(psi, cost, threshold))
+    }
+
+    /// CVaR_α = q + ⟨min(C − q, 0)⟩/α with the α-quantile q: the mean of the best share α, the boundary level counted fractionally.
+    ///
+    /// # Errors
+    /// A share α outside (0, 1].
+    pub fn cvar(&self, alpha: f64) -> Result<f64, Error> {
+        let quantile = self.quantile(alpha)?;
+        Ok(quantile + self.sum(|psi, cost| self.isa.shortfall(psi, cost, quantile)) / alpha)
+    }
+
+    /// The least cost q with P(C ≤ q) ≥ α.
+    ///
+    /// # Errors
+    /// A share α outside (0, 1].
+    pub fn quantile(&self, alpha: f64) -> Result<f64, Error> {
+        Objective::CVaR(alpha).check()?;
+        Ok(quantile::quantile(self.cost, self.amplitudes(), alpha))
+    }
+
+    /// The value of an objective.
+    ///
+    /// # Errors
+    /// A share α outside (0, 1].
+    pub fn objective(&self, objective: Objective) -> Result<f64, Error> {
+        match objective {
+            Objective::Expectation => Ok(self.expectation()),
+            Objective::CVaR(alpha) => self.cvar(alpha),
+        }
+    }
+
+    /// The probability of every level of every axis: one list an axis.
+    pub fn marginals(&self) -> Vec<Vec<f64>> {
+        let mut rest = self.probabilities();
+        // The highest axis is read off and summed away, so that all axes together cost little more than the first.
+        let mut marginals: Vec<Vec<f64>> = Vec::new();
+        for &d in self.cost.register().levels().iter().rev() {
+            let stride = rest.len() / d;
+            marginals.push(
+                rest.chunks_exact(stride)
+                    .map(|part| part.iter().sum())
+                    .collect(),
+            );
+            let mut parts = rest.chunks_exact(stride);
+            let mut below = parts.next().map(<[f64]>::to_vec).unwrap_or_default();
+            parts.for_each(|part| below.iter_mut().zip(part).for_each(|(sum, p)| *sum += p));
+            rest = below;
+        }
+        marginals.reverse();
+        marginals
+    }
+
+    /// Draws `shots` basis states; distinct ones by ascending index with their counts. The same seed gives the same draw.
+    pub fn sample(&self, shots: u64, seed: u64) -> Vec<(usize, u64)> {
+        sample::sample(self.amplitudes(), shots, seed)
+    }
+
+    /// The `k` most probable basis states with their probabilities, the most probable first, equal ones by ascending index.
+    pub fn top(&self, k: usize) -> Vec<(usize, f64)> {
+        sample::top(self.amplitudes(), k)
+    }
+
+    /// Adds up a kernel's sums over the chunks, in their order.
+    fn sum(&self, kernel: impl Fn(Tile, &[f64]) -> f64 + Sync) -> f64 {
+        let parts = self
+            .psi
+            .chunks(parallel::CHUNK)
+            .zip(self.cost.values().chunks(parallel::CHUNK))
+            .collect();
+        parallel::map(
+            self.psi.dimension(),
+            parts,
+            || (),
+            |(), (psi, cost)| kernel(psi, cost),
+        )
+        .into_iter()
+        .sum()
+    }
+}
+
+/// `|re + i·im|²`, in the rounding that the kernels use.
+pub(crate) fn probability(re: f64, im: f64) -> f64 {
+    re.mul_add(re, im * im)
+}

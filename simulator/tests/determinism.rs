@@ -1,0 +1,140 @@
+//! The same bits on any number of threads and any instruction set, on registers large enough to be split.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use ketscale_simulator::{
+    Angles, Ansatz, Cost, InstructionSet, Limits, Mixer, Objective, Register, Start,
+};
+
+/// Everything that a circuit reports, as bits.
+#[derive(Debug, PartialEq)]
+struct Report {
+    numbers: Vec<u64>,
+    samples: Vec<(usize, u64)>,
+    top: Vec<(usize, f64)>,
+}
+
+/// Registers large enough to be split, with all three kinds of groups, axes that fill no vector, and one longer than a tile.
+fn registers() -> Vec<Vec<usize>> {
+    vec![
+        vec![2; 17],
+        vec![3; 11],
+        vec![5, 3, 2, 7, 4, 2, 3, 5, 2, 3, 2],
+        vec![3, 16_000, 2],
+    ]
+}
+
+fn cost(levels: &[usize]) -> Cost {
+    let value = |x: &[usize]| {
+        x.iter()
+            .enumerate()
+            .map(|(k, &x)| ((x * (k + 3)) as f64 * 0.7).sin())
+            .sum::<f64>()
+            .powi(2)
+    };
+    Cost::from_fn(&Register::new(levels).unwrap(), value).unwrap()
+}
+
+fn report(cost: &Cost, mixer: Mixer, start: &Start, isa: InstructionSet) -> Report {
+    let ansatz = Ansatz::new(cost, mixer, start)
+        .unwrap()
+        .with_instruction_set(isa);
+    let angles = Angles::new(&[0.3, -0.7], &[0.5, 0.2]).unwrap();
+    let state = ansatz.evolve(&angles, &Limits::none()).unwrap();
+    let gradient = ansatz
+        .gradient(Objective::Expectation, &angles, &Limits::none())
+        .unwrap();
+    let cvar = ansatz
+        .gradient(Objective::CVaR(0.1), &angles, &Limits::none())
+        .unwrap();
+    let (re, im) = state.amplitudes();
+    let results = [
+        state.norm(),
+        state.expectation(),
+        state.variance(),
+        state.probability_of_minimum(),
+        cost.mean(),
+    ];
+    let slopes = [&gradient.gamma, &gradient.beta, &cvar.gamma, &cvar.beta]
+        .into_iter()
+        .flatten();
+    let values = [gradient.value, cvar.value];
+    let numbers = results
+        .iter()
+        .chain(&values)
+        .chain(slopes)
+        .chain(re)
+        .chain(im)
+        .map(|x| x.to_bits())
+        .collect();
+    Report {
+        numbers,
+        samples: state.sample(1000, 3),
+        top: state.top(20),
+    }
+}
+
+fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap()
+        .install(work)
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    for levels in registers() {
+        let report = |threads| {
+            on_threads(threads, || {
+                let cost = cost(&levels);
+                report(
+                    &cost,
+                    Mixer::Complete,
+                    &cost.uniform_start(),
+                    InstructionSet::best(),
+                )
+            })
+        };
+        let one = report(1);
+        assert!(one == report(2) && one == report(7), "{levels:?}");
+    }
+}
+
+#[test]
+fn any_instruction_set_gives_the_same_bits() {
+    // Smaller ones: without vectors each fused multiply-add is a call.
+    let registers = [
+        vec![2; 14],
+        vec![3; 9],
+        vec![5, 3, 2, 7, 4, 2, 3, 5],
+        vec![3, 9_000, 2],
+    ];
+    let warm = |cost: &Cost| {
+        Start::warm(
+            cost.register(),
+            &vec![1; cost.register().levels().len()],
+            0.25,
+        )
+        .unwrap()
+    };
+    for levels in registers {
+        let cost = cost(&levels);
+        let long = levels.iter().any(|&d| d > 100);
+        let mut circuits = vec![
+            (Mixer::Complete, cost.uniform_start()),
+            (Mixer::Complete, warm(&cost)),
+        ];
+        // A dense exponential of 9,000 levels is refused where memory is short, and slow elsewhere.
+        circuits.extend((!long).then(|| (Mixer::Path, cost.uniform_start())));
+        for (mixer, start) in circuits {
+            let scalar = report(&cost, mixer, &start, InstructionSet::SCALAR);
+            for isa in InstructionSet::available() {
+                assert!(
+                    report(&cost, mixer, &start, isa) == scalar,
+                    "{levels:?} {mixer} on {}",
+                    isa.name()
+                );
+            }
+        }
+    }
+}
