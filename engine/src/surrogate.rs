@@ -4,7 +4,7 @@
 //! counted as if pods could be cut, so C is usually below the true cost. Nodes beyond the existing ones also pay their start-up.
 
 use crate::choices::{Axes, Choice};
-use crate::fleet::Fleet;
+use crate::fleet::{Commitment, Fleet, Limit};
 use crate::parallel;
 
 /// States built by one task.
@@ -27,9 +27,40 @@ pub struct Surrogate<'a> {
     fixed_local: f64,
     /// Price of one unit by which a limit is broken, USD/h.
     penalty: f64,
+    /// Limits that used offerings can break.
+    limits: Vec<Row>,
     /// Nodes of each used offering that stay in any case, and that exist.
     kept: Vec<f64>,
     existing: Vec<f64>,
+}
+
+/// A limit over the used offerings, its coefficients scaled to at most 1 a node.
+struct Row {
+    /// Positions among the used offerings with their coefficients.
+    coefficients: Vec<(usize, f64)>,
+    limit: f64,
+}
+
+impl Row {
+    /// Upper limits are kept as they are, lower ones with both sides negated.
+    fn new(limit: &Limit, offerings: &[usize]) -> Self {
+        let largest = limit.coefficients.iter().copied().fold(1e-9, f64::max);
+        let scale = if limit.at_least { -1.0 } else { 1.0 } / largest;
+        let used = offerings.iter().enumerate();
+        Self {
+            coefficients: used
+                .map(|(i, o)| (i, scale * limit.coefficients[*o]))
+                .filter(|(_, coefficient)| *coefficient != 0.0)
+                .collect(),
+            limit: scale * limit.limit,
+        }
+    }
+
+    /// Nodes too many or too few.
+    fn excess(&self, nodes: &[f64]) -> f64 {
+        let sum = |sum, (i, coefficient): &(usize, f64)| sum + coefficient * nodes[*i];
+        (self.coefficients.iter().fold(0.0, sum) - self.limit).max(0.0)
+    }
 }
 
 impl<'a> Surrogate<'a> {
@@ -83,6 +114,12 @@ impl<'a> Surrogate<'a> {
                 .iter()
                 .map(|o| o.usd_per_hour)
                 .fold(0.0, f64::max),
+            limits: fleet
+                .limits
+                .iter()
+                .map(|limit| Row::new(limit, &offerings))
+                .filter(|row| !row.coefficients.is_empty() || row.limit < 0.0)
+                .collect(),
             kept: offerings.iter().map(|o| kept(fleet, *o)).collect(),
             existing: offerings.iter().map(|o| existing(fleet, *o)).collect(),
             offerings,
@@ -102,7 +139,7 @@ impl<'a> Surrogate<'a> {
         let run = levels.first().copied().unwrap_or(1);
         let mut sum = vec![0.0; self.fixed.len()];
         let mut local = 0.0;
-        let mut nodes = vec![0.0; self.fleet.offerings.len()];
+        let mut nodes = vec![0.0; self.offerings.len()];
         let mut scratch = vec![0.0; self.fixed.len()];
         for (offset, value) in part.iter_mut().enumerate() {
             let index = first + offset;
@@ -148,7 +185,7 @@ impl<'a> Surrogate<'a> {
             let count = (taken.iter().copied().fold(0.0, f64::max) - 1e-9)
                 .ceil()
                 .max(self.kept[i]);
-            nodes[*offering] = count;
+            nodes[i] = count;
             let offering = &self.fleet.offerings[*offering];
             total += count * offering.usd_per_hour
                 + (count - self.existing[i]).max(0.0) * offering.startup_usd_per_hour;
@@ -157,33 +194,21 @@ impl<'a> Surrogate<'a> {
     }
 
     fn commitments(&self, nodes: &[f64]) -> f64 {
-        let one = |c: &crate::fleet::Commitment| {
+        let one = |c: &Commitment| {
+            let position = self.offerings.iter().position(|o| *o == c.offering);
+            let used = position.map_or(0.0, |i| nodes[i].min(f64::from(c.nodes)));
             let saved = self.fleet.offerings[c.offering].usd_per_hour - c.used_usd_per_hour;
-            c.usd_per_hour * f64::from(c.nodes) - saved * nodes[c.offering].min(f64::from(c.nodes))
+            c.usd_per_hour * f64::from(c.nodes) - saved * used
         };
         self.fleet.commitments.iter().map(one).sum()
     }
 
     fn penalties(&self, nodes: &[f64]) -> f64 {
-        let mut broken = 0.0;
-        for limit in &self.fleet.limits {
-            let sum: f64 = self
-                .offerings
-                .iter()
-                .map(|o| limit.coefficients[*o] * nodes[*o])
-                .sum();
-            let excess = if limit.at_least {
-                limit.limit - sum
-            } else {
-                sum - limit.limit
-            };
-            broken += excess.max(0.0) / limit.coefficients.iter().copied().fold(1e-9, f64::max);
-        }
+        let mut broken: f64 = self.limits.iter().map(|row| row.excess(nodes)).sum();
         if let Some(budget) = self.fleet.budget_usd_per_hour() {
-            let spent: f64 = self
-                .offerings
-                .iter()
-                .map(|o| self.fleet.offerings[*o].usd_per_hour * nodes[*o])
+            let used = self.offerings.iter().zip(nodes);
+            let spent: f64 = used
+                .map(|(o, nodes)| self.fleet.offerings[*o].usd_per_hour * nodes)
                 .sum();
             broken += (spent - budget).max(0.0);
         }

@@ -31,8 +31,6 @@ fn quick() -> Settings {
         packed: 8,
         evaluations: 4,
         depth: 1,
-        mip_seconds: 1e3,
-        mip_nodes: 20,
         ..Settings::default()
     }
 }

@@ -1,7 +1,6 @@
 //! What every sampler and search returns.
 
 use ketscale_simulator::Cost;
-use std::collections::BTreeMap;
 
 /// A basis state that was seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,14 +22,13 @@ pub struct Samples {
 impl Samples {
     /// Puts samples in order; those of the same state are counted together.
     pub fn new(seen: impl IntoIterator<Item = Sample>) -> Self {
-        let mut by_index = BTreeMap::new();
-        for sample in seen {
-            by_index
-                .entry(sample.index)
-                .or_insert(Sample { count: 0, ..sample })
-                .count += sample.count;
-        }
-        let mut entries: Vec<Sample> = by_index.into_values().collect();
+        let mut entries: Vec<Sample> = seen.into_iter().collect();
+        entries.sort_by_key(|sample| sample.index);
+        entries.dedup_by(|later, first| {
+            let same = later.index == first.index;
+            first.count += if same { later.count } else { 0 };
+            same
+        });
         entries.sort_by(|a, b| a.cost.total_cmp(&b.cost));
         Self { entries }
     }

@@ -19,7 +19,6 @@ pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     let search_for = Search {
         name: FILE,
         settings: Settings {
-            mip_seconds: 0.1 * args.time_limit,
             evaluations: 6,
             ..Settings::default()
         },

@@ -1,5 +1,7 @@
 //! Branching on replicas and node counts, best bound first: a better bound with a certificate of one dual vector a leaf.
 
+use std::collections::BTreeMap;
+
 use super::master::{Choice, Master, Relaxed};
 use super::{Floors, MOST_ROUNDS, generate};
 use crate::fleet::Fleet;
@@ -22,6 +24,8 @@ struct Open {
 /// A sum that may be branched on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sum {
+    /// A service whose patterns count on more replicas than its columns have: pods are smaller and may be denser the more there are.
+    Loose(usize),
     Replicas(usize),
     Nodes(Option<usize>),
 }
@@ -29,74 +33,134 @@ enum Sum {
 impl Sum {
     fn name(self, fleet: &Fleet) -> String {
         match self {
-            Self::Replicas(s) => format!("replicas/{}", fleet.services[s].name),
+            Self::Loose(s) | Self::Replicas(s) => format!("replicas/{}", fleet.services[s].name),
             Self::Nodes(None) => "nodes".to_owned(),
             Self::Nodes(Some(offering)) => format!("nodes/{}", fleet.offering_name(offering)),
         }
     }
 }
 
-/// Branches until every leaf reaches the incumbent, no sum is left to branch on, or there are enough leaves.
-pub(super) fn leaves(
-    fleet: &Fleet,
-    master: &mut Master,
-    incumbent_usd_per_hour: f64,
-    most_leaves: usize,
-    meter: &Meter,
-) -> Vec<Leaf> {
-    let mut search = Search {
-        fleet,
-        master,
-        meter,
-    };
-    let Some(root) = search.solve(Vec::new()) else {
-        return Vec::new();
-    };
-    let mut open = vec![root];
-    while open.len() < most_leaves && meter.goes_on() {
-        let Some(weakest) =
-            weakest(&open).filter(|i| open[*i].bound_usd_per_hour < incumbent_usd_per_hour - 1e-9)
-        else {
-            break;
-        };
-        let Some((sum, below)) = open[weakest].next else {
-            break;
-        };
-        let name = sum.name(fleet);
-        let child = |at_most, at_least| {
-            let mut branches = open[weakest].branches.clone();
-            branches.push(Branch {
-                on: name.clone(),
-                at_most,
-                at_least,
-            });
-            branches
-        };
-        let (low, high) = (
-            search.solve(child(Some(below), None)),
-            search.solve(child(None, Some(below + 1))),
-        );
-        let (Some(low), Some(high)) = (low, high) else {
-            break;
-        };
-        open.remove(weakest);
-        open.extend([low, high]);
-    }
-    search.lift();
-    open.into_iter()
-        .map(|node| Leaf {
-            branches: node.branches,
-            ..node.leaf
-        })
-        .collect()
+/// A search tree that covers all plans.
+pub(super) struct Tree {
+    open: Vec<Open>,
+    /// Rounds of column generation at the root.
+    pub(super) rounds: usize,
 }
 
-fn weakest(open: &[Open]) -> Option<usize> {
-    (0..open.len()).min_by(|a, b| {
-        open[*a]
-            .bound_usd_per_hour
-            .total_cmp(&open[*b].bound_usd_per_hour)
-    })
+/// What to branch on.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Goal {
+    /// Only where patterns count on more replicas than columns have.
+    Consistent,
+    /// Everything, until the bound reaches the cost of a known plan in USD/h.
+    Reach(f64),
+}
+
+impl Tree {
+    /// The root alone, with its linear programme.
+    pub(super) fn root(
+        fleet: &Fleet,
+        master: &mut Master,
+        meter: &Meter,
+    ) -> Option<(Self, Relaxed)> {
+        let mut search = Search {
+            fleet,
+            master,
+            meter,
+        };
+        let (open, solved) = search.solve(Vec::new())?;
+        let (relaxed, rounds) = solved?;
+        Some((
+            Self {
+                open: vec![open],
+                rounds,
+            },
+            relaxed,
+        ))
+    }
+
+    /// Branches at the weakest leaf until the goal is reached, nothing is left to branch on there, or there are enough leaves.
+    pub(super) fn grow(
+        &mut self,
+        fleet: &Fleet,
+        master: &mut Master,
+        goal: Goal,
+        most_leaves: usize,
+        meter: &Meter,
+    ) {
+        let mut search = Search {
+            fleet,
+            master,
+            meter,
+        };
+        while self.open.len() < most_leaves && meter.goes_on() {
+            let weakest = &self.open[self.weakest()];
+            let Some((sum, below)) = weakest.next else {
+                break;
+            };
+            let goes_on = match goal {
+                Goal::Consistent => matches!(sum, Sum::Loose(_)),
+                Goal::Reach(cost) => weakest.bound_usd_per_hour < cost - 1e-9,
+            };
+            if !goes_on {
+                break;
+            }
+            let name = sum.name(fleet);
+            let child = |at_most, at_least| {
+                let mut branches = weakest.branches.clone();
+                branches.push(Branch {
+                    on: name.clone(),
+                    at_most,
+                    at_least,
+                });
+                branches
+            };
+            let (low, high) = (
+                search.solve(child(Some(below), None)),
+                search.solve(child(None, Some(below + 1))),
+            );
+            let (Some((low, _)), Some((high, _))) = (low, high) else {
+                break;
+            };
+            let weakest = self.weakest();
+            self.open.swap_remove(weakest);
+            self.open.extend([low, high]);
+        }
+        search.lift();
+    }
+
+    /// The linear programme of the weakest leaf, solved again.
+    pub(super) fn weakest_relaxed(
+        &self,
+        fleet: &Fleet,
+        master: &mut Master,
+        meter: &Meter,
+    ) -> Option<Relaxed> {
+        let mut search = Search {
+            fleet,
+            master,
+            meter,
+        };
+        let (_, solved) = search.solve(self.open[self.weakest()].branches.clone())?;
+        search.lift();
+        solved.map(|(relaxed, _)| relaxed)
+    }
+
+    /// The leaves with their multipliers.
+    pub(super) fn leaves(&self) -> Vec<Leaf> {
+        let leaf = |open: &Open| Leaf {
+            branches: open.branches.clone(),
+            ..open.leaf.clone()
+        };
+        self.open.iter().map(leaf).collect()
+    }
+
+    fn weakest(&self) -> usize {
+        let bound = |i: &usize| self.open[*i].bound_usd_per_hour;
+        (0..self.open.len())
+            .min_by(|a, b| bound(a).total_cmp(&bound(b)))
+            .unwrap_or(0)
+    }
 }
 
 struct Search<'s, 'm> {
@@ -106,7 +170,8 @@ struct Search<'s, 'm> {
 }
 
 impl Search<'_, '_> {
-    fn solve(&mut self, branches: Vec<Branch>) -> Option<Open> {
+    /// A leaf, with its linear programme and the rounds that took; `None` inside when a service has no admissible count left.
+    fn solve(&mut self, branches: Vec<Branch>) -> Option<(Open, Option<(Relaxed, usize)>)> {
         let floors = self.apply(&branches);
         // A total that no admissible count meets makes the leaf empty; any multipliers do.
         let empty = (0..self.fleet.services.len()).any(|s| {
@@ -117,29 +182,31 @@ impl Search<'_, '_> {
         if empty {
             let leaf = Leaf {
                 branches: Vec::new(),
-                duals: std::collections::BTreeMap::new(),
+                duals: BTreeMap::new(),
             };
-            return Some(Open {
+            let open = Open {
                 branches,
                 leaf,
                 bound_usd_per_hour: f64::INFINITY,
                 next: None,
-            });
+            };
+            return Some((open, None));
         }
-        let (relaxed, _) = generate(self.fleet, self.master, &floors, MOST_ROUNDS, self.meter)?;
+        let (relaxed, rounds) =
+            generate(self.fleet, self.master, &floors, MOST_ROUNDS, self.meter)?;
         let sunk: f64 = self
             .fleet
             .commitments
             .iter()
             .map(|c| c.usd_per_hour * f64::from(c.nodes))
             .sum();
-        let next = self.next(&relaxed);
-        Some(Open {
+        let open = Open {
             branches,
-            leaf: relaxed.duals.leaf,
+            leaf: relaxed.duals.leaf.clone(),
             bound_usd_per_hour: relaxed.objective + sunk,
-            next,
-        })
+            next: self.next(&relaxed, &floors),
+        };
+        Some((open, Some((relaxed, rounds))))
     }
 
     /// Sets the bounds that the decisions ask for.
@@ -181,8 +248,9 @@ impl Search<'_, '_> {
         self.apply(&[]);
     }
 
-    /// The sum furthest from whole: all nodes first, then replicas, then the dearest offering's nodes.
-    fn next(&self, relaxed: &Relaxed) -> Option<(Sum, u32)> {
+    /// Services whose patterns count on more replicas than their columns have come first; then the sum furthest from whole: all
+    /// nodes, replicas, the dearest offering's nodes.
+    fn next(&self, relaxed: &Relaxed, floors: &Floors) -> Option<(Sum, u32)> {
         let mut nodes = vec![0.0; self.fleet.offerings.len()];
         let mut replicas = vec![0.0; self.fleet.services.len()];
         for (choice, weight) in self.master.choices.iter().zip(&relaxed.weights) {
@@ -190,6 +258,15 @@ impl Search<'_, '_> {
                 Choice::Service(s, column) => replicas[*s] += weight * f64::from(column.replicas),
                 Choice::Pattern(class, _) => nodes[self.fleet.classes[*class].offering] += weight,
             }
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let whole = |value: f64| (value + WHOLE).floor() as u32;
+        let loose = (0..replicas.len()).find(|s| {
+            let below = whole(replicas[*s]);
+            below < floors.sized[*s] && self.counts_on_more(relaxed, floors, *s, below)
+        });
+        if let Some(s) = loose {
+            return Some((Sum::Loose(s), whole(replicas[s])));
         }
         let off = |value: f64| (value - value.round()).abs();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -208,6 +285,19 @@ impl Search<'_, '_> {
             .or_else(|| {
                 let price = |offering: usize| self.fleet.offerings[offering].usd_per_hour;
                 furthest(&nodes, &price).and_then(|o| decision(Sum::Nodes(Some(o)), nodes[o]))
+            })
+    }
+
+    /// Whether a pattern in use would not do at a total of `replicas` of a service, the others as the floors have them.
+    fn counts_on_more(&self, relaxed: &Relaxed, floors: &Floors, s: usize, replicas: u32) -> bool {
+        let mut exact = floors.clone();
+        exact.sized[s] = replicas;
+        let in_use = self.master.choices.iter().zip(&relaxed.weights);
+        in_use
+            .filter(|(_, weight)| **weight > WHOLE)
+            .any(|(choice, _)| {
+                matches!(choice, Choice::Pattern(_, pods) if pods[s] > 0)
+                    && !exact.admits(self.fleet, choice)
             })
     }
 }

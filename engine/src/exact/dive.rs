@@ -1,9 +1,13 @@
-//! A dive for a plan in whole numbers: fix what the relaxation is surest about, generate columns again, repeat.
+//! A dive for nodes in whole numbers: fix what the relaxation is surest about, generate columns again, repeat.
+//!
+//! Only nodes are fixed. A service's column is an extreme point of its own rules, and no single one matches the pods that a mixture of
+//! them has put on nodes; the pods on the nodes are its replicas.
 
 use super::master::{Choice, Master, Relaxed};
-use super::{Floors, generate};
+use super::{Floors, generate, rounding};
 use crate::fleet::Fleet;
 use crate::limits::Meter;
+use crate::placement::Placement;
 
 /// Rounds of column generation after each decision.
 const ROUNDS: usize = 60;
@@ -12,13 +16,14 @@ const MOST_TAKEN_BACK: usize = 20;
 /// Weights this close to a whole number count as whole.
 const WHOLE: f64 = 1e-6;
 
-/// (choice, times) of a plan in whole numbers; `None` when the dive ends where rows stay broken. Bounds are lifted again.
+/// Nodes in whole numbers with their pods, which may still break rules of the services; `None` when the dive ends where rows stay
+/// broken. Bounds are lifted again.
 pub(super) fn dive(
     fleet: &Fleet,
     master: &mut Master,
     floors: &Floors,
     meter: &Meter,
-) -> Option<Vec<(usize, u32)>> {
+) -> Option<Placement> {
     for index in 0..master.choices.len() {
         let admitted = floors.admits(fleet, &master.choices[index]);
         master.bound(index, 0.0, if admitted { f64::INFINITY } else { 0.0 });
@@ -33,7 +38,7 @@ fn descend(
     master: &mut Master,
     floors: &Floors,
     meter: &Meter,
-) -> Option<Vec<(usize, u32)>> {
+) -> Option<Placement> {
     let mut bounds: Vec<(f64, f64)> = Vec::new();
     let mut last: Option<(usize, f64)> = None;
     let mut taken_back = 0;
@@ -63,7 +68,7 @@ fn descend(
         }
         let decisions = decisions(master, &relaxed, &bounds);
         if decisions.is_empty() {
-            return Some(whole(&relaxed));
+            return rounding::placement(fleet, &master.choices, &relaxed.weights);
         }
         for (index, least) in decisions {
             last = Some((index, bounds[index].0.max(least - 1.0)));
@@ -73,41 +78,26 @@ fn descend(
     }
 }
 
-/// Lower bounds to set next: service columns first, then every whole part, then the largest fraction is rounded up.
+/// Lower bounds to set next: every whole part of the patterns' weights, and the largest fraction rounded up.
 fn decisions(master: &Master, relaxed: &Relaxed, bounds: &[(f64, f64)]) -> Vec<(usize, f64)> {
-    let of_services = |services: bool| {
+    let patterns = || {
         let weights = relaxed.weights.iter().enumerate().zip(&master.choices);
         weights
-            .filter(move |(_, choice)| matches!(choice, Choice::Service(..)) == services)
+            .filter(|(_, choice)| matches!(choice, Choice::Pattern(..)))
             .map(|((index, weight), _)| (index, *weight))
     };
-    let undecided =
-        of_services(true).filter(|(index, weight)| *weight > WHOLE && bounds[*index].0 < 1.0);
-    let (sure, open): (Vec<_>, Vec<_>) = undecided.partition(|(_, weight)| *weight > 1.0 - WHOLE);
-    let mut decisions: Vec<(usize, f64)> =
-        sure.into_iter().map(|(index, _)| (index, 1.0)).collect();
-    if let Some((index, _)) = open.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)) {
-        decisions.push((index, 1.0));
-        return decisions;
-    }
-    for (index, weight) in of_services(false) {
-        let floor = (weight + WHOLE).floor();
-        if floor > bounds[index].0 {
-            decisions.push((index, floor));
-        }
-    }
-    let fraction = |weight: f64| weight - (weight + WHOLE).floor();
-    let largest = of_services(false)
+    let whole = |weight: f64| (weight + WHOLE).floor();
+    let mut decisions: Vec<(usize, f64)> = patterns()
+        .map(|(index, weight)| (index, whole(weight)))
+        .filter(|(index, least)| *least > bounds[*index].0)
+        .collect();
+    let fraction = |weight: f64| weight - whole(weight);
+    let largest = patterns()
         .filter(|(_, weight)| fraction(*weight) > WHOLE)
         .max_by(|a, b| fraction(a.1).total_cmp(&fraction(b.1)));
     if let Some((index, weight)) = largest {
         decisions.push((index, weight.ceil()));
+        return decisions;
     }
-    decisions
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn whole(relaxed: &Relaxed) -> Vec<(usize, u32)> {
-    let times = relaxed.weights.iter().map(|weight| weight.round() as u32);
-    times.enumerate().filter(|(_, times)| *times > 0).collect()
+    Vec::new()
 }

@@ -1,4 +1,4 @@
-//! The restricted master: service columns and node patterns, solved by HiGHS as a linear or an integer programme.
+//! The restricted master: service columns and node patterns, solved by HiGHS as a linear programme.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,11 +6,7 @@ use highs::{Col, ColProblem, HighsModelStatus, Model, Row, Sense, SolvedModel};
 
 use super::column::Column;
 use crate::fleet::Fleet;
-use crate::limits::Meter;
 use crate::plan::Leaf;
-
-/// Relative gap at which the integer programme over known columns ends: its optimum is not that of the problem.
-const MIP_GAP: f64 = 1e-3;
 
 /// Nodes of one class with the same pods, or a service's replicas.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -431,117 +427,6 @@ impl<'a> Master<'a> {
             entries.push((*row, 1.0));
         }
         (cost, entries)
-    }
-
-    /// Solves over the admitted choices as whole numbers: (choice, times) of the best found.
-    pub(crate) fn integral(
-        &self,
-        admitted: &[bool],
-        known: Option<&[(usize, u32)]>,
-        seconds: f64,
-        most_nodes: i32,
-        meter: &Meter,
-    ) -> Option<Vec<(usize, u32)>> {
-        let mut problem = ColProblem::new();
-        let rows: Vec<Row> = self
-            .kinds
-            .iter()
-            .map(|kind| {
-                let (low, high) = bounds(self.fleet, *kind);
-                if matches!(kind, Kind::Count(_)) {
-                    return problem.add_row(f64::NEG_INFINITY..=f64::INFINITY);
-                }
-                // Too many pods are trimmed afterwards; that leaves the search much more room.
-                problem.add_row(
-                    low..=if matches!(kind, Kind::Pods(..)) {
-                        f64::INFINITY
-                    } else {
-                        high
-                    },
-                )
-            })
-            .collect();
-        // A surplus pod must not count as staying: in each cell no more stay than are wanted there.
-        let pods_rows = self
-            .kinds
-            .iter()
-            .filter(|kind| matches!(kind, Kind::Pods(..)));
-        let staying: BTreeMap<Kind, Row> = pods_rows
-            .map(|kind| (*kind, problem.add_row(f64::NEG_INFINITY..=0.0)))
-            .collect();
-        let attach = |entries: Vec<(usize, f64)>| {
-            entries
-                .into_iter()
-                .map(|(i, value)| (rows[i], value))
-                .collect::<Vec<_>>()
-        };
-        for c in 0..self.fleet.commitments.len() {
-            let (cost, entries) = self.commitment(c);
-            problem.add_integer_column(
-                cost,
-                0.0..=f64::from(self.fleet.commitments[c].nodes),
-                attach(entries),
-            );
-        }
-        for (choice, admitted) in self.choices.iter().zip(admitted) {
-            let (cost, entries) = self.entries(choice);
-            let mut entries = attach(entries);
-            match choice {
-                Choice::Service(s, column) => {
-                    let wanted = column.cells.iter().enumerate().filter(|(_, n)| **n > 0);
-                    entries.extend(
-                        wanted.map(|(cell, n)| (staying[&Kind::Pods(*s, cell)], -f64::from(*n))),
-                    );
-                }
-                Choice::Pattern(class, pods) => {
-                    let cell = self.fleet.offering_of(*class).cell;
-                    let stay = pods
-                        .iter()
-                        .zip(&self.fleet.classes[*class].now)
-                        .map(|(n, now)| f64::from(*n.min(now)));
-                    entries.extend(
-                        stay.enumerate()
-                            .filter(|(_, stay)| *stay > 0.0)
-                            .map(|(s, stay)| (staying[&Kind::Pods(s, cell)], stay)),
-                    );
-                }
-            }
-            problem.add_integer_column(
-                cost,
-                0.0..=if *admitted { f64::INFINITY } else { 0.0 },
-                entries,
-            );
-        }
-        let mut model = Model::try_new(problem).ok()?;
-        model.set_sense(Sense::Minimise);
-        model.try_set_option("time_limit", seconds).ok()?;
-        model.try_set_option("mip_max_nodes", most_nodes).ok()?;
-        model.try_set_option("mip_rel_gap", MIP_GAP).ok()?;
-        if let Some(known) = known {
-            let mut values = vec![0.0; self.fleet.commitments.len() + self.choices.len()];
-            known.iter().for_each(|(index, times)| {
-                values[self.fleet.commitments.len() + index] = f64::from(*times)
-            });
-            // Only a start: HiGHS fills in the commitments, and ignores the values if they do not fit.
-            let _ = model.try_set_solution(Some(&values), None, None, None);
-        }
-        let solved = model.try_solve().ok()?;
-        if solved.status() == HighsModelStatus::ReachedTimeLimit {
-            meter.cut();
-        }
-        meter.spend(u64::try_from(solved.simplex_iteration_count()).unwrap_or(0));
-        if solved.primal_solution_status() != highs::HighsSolutionStatus::Feasible {
-            return None;
-        }
-        let solution = solved.get_solution();
-        let values = &solution.columns()[self.fleet.commitments.len()..];
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let chosen = values
-            .iter()
-            .enumerate()
-            .map(|(i, value)| (i, value.round() as u32))
-            .filter(|(_, times)| *times > 0);
-        Some(chosen.collect())
     }
 }
 

@@ -15,20 +15,26 @@ pub use column::Column;
 pub(crate) use column::{Prices, cheapest, within_spot_share};
 pub(crate) use pricing::{Filling, take};
 
+use branch::{Goal, Tree};
 use master::{Choice, Duals, Master, Objective, Relaxed};
 use pricing::{Item, Knapsack};
 
 use crate::fleet::{Fleet, Service};
 use crate::limits::Meter;
 use crate::packing::{self, Demand, Values};
+use crate::parallel;
 use crate::placement::Placement;
 use crate::plan::Leaf;
 use crate::problem::Survive;
 
-/// Search nodes of one pricing problem.
+/// Search nodes of one pricing problem, as long as that finds columns.
+const QUICK_NODES: u64 = 300;
+/// Search nodes of one pricing problem before it is believed that no column improves.
 const PRICING_NODES: u64 = 20_000;
 /// Rounds of column generation after which the duals are taken as they are.
 const MOST_ROUNDS: usize = 400;
+/// Leaves of the tree before plans in whole numbers are looked for.
+const CONSISTENT_LEAVES: usize = 24;
 
 /// What column generation found.
 #[derive(Clone, Debug)]
@@ -55,6 +61,7 @@ pub struct Exact<'a> {
     pub placements: Vec<Placement>,
     fleet: &'a Fleet,
     master: Master<'a>,
+    tree: Tree,
 }
 
 impl Exact<'_> {
@@ -65,57 +72,52 @@ impl Exact<'_> {
         most_leaves: usize,
         meter: &Meter,
     ) -> Vec<Leaf> {
-        branch::leaves(
-            self.fleet,
-            &mut self.master,
-            incumbent_usd_per_hour,
-            most_leaves,
-            meter,
-        )
+        let goal = Goal::Reach(incumbent_usd_per_hour);
+        self.tree
+            .grow(self.fleet, &mut self.master, goal, most_leaves, meter);
+        self.tree.leaves()
     }
-}
-
-/// Settings of the exact solver.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Seconds that the integer programme may take by HiGHS's own clock.
-    pub mip_seconds: f64,
-    /// Branch-and-bound nodes that it may take.
-    pub mip_nodes: i32,
 }
 
 /// Generates columns and solves for whole numbers, starting from known placements.
 ///
 /// `None` when HiGHS fails or a service has no admissible column at all.
-pub fn solve<'a>(
-    fleet: &'a Fleet,
-    starts: &[Placement],
-    settings: &Settings,
-    meter: &Meter,
-) -> Option<Exact<'a>> {
+pub fn solve<'a>(fleet: &'a Fleet, starts: &[Placement], meter: &Meter) -> Option<Exact<'a>> {
     let penalty = penalty(fleet);
     let mut master = Master::new(fleet, Objective::Cost { penalty })?;
     seed(fleet, &mut master, starts)?;
-    let (relaxed, rounds) = generate(fleet, &mut master, &Floors::none(fleet), MOST_ROUNDS, meter)?;
-    let infeasible = relaxed.broken > 1e-6;
-    let placements = if infeasible {
-        Vec::new()
-    } else {
-        whole(fleet, &mut master, &relaxed, settings, meter)
-    };
+    let (mut tree, root) = Tree::root(fleet, &mut master, meter)?;
+    let leaf = root.duals.leaf.clone();
+    let infeasible = root.broken > 1e-6;
+    let mut relaxed = root;
+    let mut placements = Vec::new();
+    if !infeasible {
+        tree.grow(
+            fleet,
+            &mut master,
+            Goal::Consistent,
+            CONSISTENT_LEAVES,
+            meter,
+        );
+        relaxed = tree
+            .weakest_relaxed(fleet, &mut master, meter)
+            .unwrap_or(relaxed);
+        placements = whole(fleet, &mut master, &relaxed, meter);
+    }
     let relaxation = Relaxation {
-        leaf: relaxed.duals.leaf.clone(),
+        leaf,
         objective: relaxed.objective,
         values: Values::of_duals(fleet, &relaxed.duals.pods, &relaxed.duals.moves),
         columns: weighted_columns(fleet, &master, &relaxed),
         infeasible,
-        rounds,
+        rounds: tree.rounds,
     };
     Some(Exact {
         relaxation,
         placements,
         fleet,
         master,
+        tree,
     })
 }
 
@@ -198,11 +200,24 @@ fn generate(
         let relaxed = master.relax()?;
         meter.spend(relaxed.iterations + 50);
         let weight = master.price_weight();
-        let columns = improving_columns(fleet, &relaxed.duals, weight, floors);
-        let patterns = improving_patterns(fleet, &relaxed.duals, weight, floors, meter);
         let mut added = false;
-        for choice in columns.into_iter().chain(patterns) {
+        for choice in improving_columns(fleet, &relaxed.duals, weight, floors) {
             added |= master.add(choice);
+        }
+        for most_nodes in [QUICK_NODES, PRICING_NODES] {
+            let pricing = Pricing {
+                fleet,
+                duals: &relaxed.duals,
+                weight,
+                floors,
+                most_nodes,
+            };
+            for choice in pricing.improving_patterns(meter) {
+                added |= master.add(choice);
+            }
+            if added {
+                break;
+            }
         }
         last = Some((relaxed, round + 1));
         if !added || !meter.goes_on() {
@@ -240,35 +255,63 @@ fn improving_columns(fleet: &Fleet, duals: &Duals, weight: f64, floors: &Floors)
         .collect()
 }
 
-fn improving_patterns(
-    fleet: &Fleet,
-    duals: &Duals,
+/// Pricing problems of all classes under the same duals.
+struct Pricing<'a> {
+    fleet: &'a Fleet,
+    duals: &'a Duals,
+    /// Weight of prices: 1, or 0 when only feasibility is asked.
     weight: f64,
-    floors: &Floors,
-    meter: &Meter,
-) -> Vec<Choice> {
-    let mut choices = Vec::new();
-    for (index, class) in fleet.classes.iter().enumerate() {
-        let offering = fleet.offering_of(index);
-        let evictions = |s: usize| {
-            weight * offering.interruptions_per_hour * fleet.services[s].usd_per_eviction
-        };
-        let value = |s: usize| duals.pods[s][offering.cell] - evictions(s);
-        let Some(filling) = priced_pattern(fleet, index, &value, &|s| duals.moves[s], floors)
-        else {
-            continue;
-        };
-        meter.spend(1 + filling.nodes / 100);
-        if duals.node[index] - filling.value - duals.class[index] < -1e-7 {
-            let mut pods = vec![0; class.now.len()];
-            filling.pods.iter().for_each(|(s, n)| pods[*s] = *n);
-            choices.push(Choice::Pattern(index, pods));
+    floors: &'a Floors,
+    most_nodes: u64,
+}
+
+impl Pricing<'_> {
+    /// For each class the best pattern that its nodes lack, where one improves.
+    fn improving_patterns(&self, meter: &Meter) -> Vec<Choice> {
+        let classes: Vec<usize> = (0..self.fleet.classes.len()).collect();
+        let priced = parallel::map(&classes, |class| self.best_pattern(*class));
+        let mut choices = Vec::new();
+        for (class, filling) in classes.into_iter().zip(priced) {
+            let Some(filling) = filling else { continue };
+            meter.spend(1 + filling.nodes / 100);
+            let reduced = self.duals.node[class] - filling.value - self.duals.class[class];
+            if reduced < -1e-7 {
+                let mut pods = vec![0; self.fleet.services.len()];
+                filling.pods.iter().for_each(|(s, n)| pods[*s] = *n);
+                choices.push(Choice::Pattern(class, pods));
+            }
         }
+        choices
     }
-    choices
+
+    /// The best pattern with pods sized and limited as at the floors' replica counts.
+    fn best_pattern(&self, class: usize) -> Option<Filling> {
+        let (fleet, floors) = (self.fleet, self.floors);
+        let offering = fleet.offering_of(class);
+        let value = |s: usize| {
+            let evictions =
+                self.weight * offering.interruptions_per_hour * fleet.services[s].usd_per_eviction;
+            self.duals.pods[s][offering.cell] - evictions
+        };
+        let most = |s: usize| {
+            fleet.services[s]
+                .node_limit(floors.sized[s])
+                .max(fleet.classes[class].pinned[s])
+        };
+        pattern(
+            fleet,
+            class,
+            &value,
+            &|s| self.duals.moves[s],
+            &most,
+            &|s| fleet.services[s].pod_size(floors.sized[s]),
+            self.most_nodes,
+        )
+    }
 }
 
 /// The replica counts at which expected use and node limits are taken. Both bind less at more replicas.
+#[derive(Clone)]
 struct Floors {
     /// Fewest replicas of a column.
     least: Vec<u32>,
@@ -344,31 +387,6 @@ impl Floors {
     }
 }
 
-/// The best pattern with pods sized and limited as at the floors' replica counts.
-fn priced_pattern(
-    fleet: &Fleet,
-    class: usize,
-    value: &dyn Fn(usize) -> f64,
-    stay: &dyn Fn(usize) -> f64,
-    floors: &Floors,
-) -> Option<Filling> {
-    let sized = |s: usize| floors.sized[s];
-    let most = |s: usize| {
-        fleet.services[s]
-            .node_limit(sized(s))
-            .max(fleet.classes[class].pinned[s])
-    };
-    pattern(
-        fleet,
-        class,
-        value,
-        stay,
-        &most,
-        &|s| fleet.services[s].pod_size(sized(s)),
-        PRICING_NODES,
-    )
-}
-
 /// The most valuable pods of one node of a class. `stay` is the value of a pod that is there now on top of `value`.
 pub(crate) fn pattern(
     fleet: &Fleet,
@@ -415,13 +433,7 @@ pub(crate) fn pattern(
 }
 
 /// Plans in whole numbers: the integer programme's, and those packed from its columns and from the columns that weigh most.
-fn whole(
-    fleet: &Fleet,
-    master: &mut Master,
-    relaxed: &Relaxed,
-    settings: &Settings,
-    meter: &Meter,
-) -> Vec<Placement> {
+fn whole(fleet: &Fleet, master: &mut Master, relaxed: &Relaxed, meter: &Meter) -> Vec<Placement> {
     let mut placements = Vec::new();
     let Some(columns) = rounding::heaviest_columns(fleet, &master.choices, &relaxed.weights) else {
         return placements;
@@ -433,32 +445,7 @@ fn whole(
         .iter()
         .for_each(|packed| add_placement(fleet, master, packed));
     let dived = dive::dive(fleet, master, &floors, meter);
-    if let Some(chosen) = &dived {
-        placements.extend(rounding::placement(fleet, &master.choices, chosen));
-    }
-    let admitted: Vec<bool> = master
-        .choices
-        .iter()
-        .map(|choice| floors.admits(fleet, choice))
-        .collect();
-    if meter.goes_on()
-        && let Some(chosen) = master.integral(
-            &admitted,
-            dived.as_deref(),
-            settings.mip_seconds,
-            settings.mip_nodes,
-            meter,
-        )
-    {
-        placements.extend(rounding::placement(fleet, &master.choices, &chosen));
-        if let Some(columns) = rounding::columns(fleet, &master.choices, &chosen) {
-            placements.extend(packing::pack(
-                fleet,
-                &Demand::by_cell(fleet, &columns),
-                &values,
-            ));
-        }
-    }
+    placements.extend(dived);
     placements.extend(packed);
     placements
 }

@@ -5,6 +5,9 @@ use super::master::Choice;
 use crate::fleet::Fleet;
 use crate::placement::{Group, Placement};
 
+/// Share of a pod that may be missing by rounding of the linear programme.
+const ENOUGH: f64 = 1e-4;
+
 /// For each service the column with the largest weight; `None` when a service has none.
 pub(super) fn heaviest_columns(
     fleet: &Fleet,
@@ -25,41 +28,39 @@ pub(super) fn heaviest_columns(
         .collect()
 }
 
-/// The column chosen for each service.
-pub(super) fn columns(
-    fleet: &Fleet,
-    choices: &[Choice],
-    chosen: &[(usize, u32)],
-) -> Option<Vec<Column>> {
-    let mut columns: Vec<Option<Column>> = vec![None; fleet.services.len()];
-    for (index, _) in chosen {
-        if let Choice::Service(s, column) = &choices[*index] {
-            columns[*s] = Some(column.clone());
-        }
-    }
-    columns.into_iter().collect()
-}
-
-/// The chosen patterns, with pods beyond the chosen columns taken off again.
-pub(super) fn placement(
-    fleet: &Fleet,
-    choices: &[Choice],
-    chosen: &[(usize, u32)],
-) -> Option<Placement> {
-    let wanted = columns(fleet, choices, chosen)?;
+/// The patterns at their weights, which are whole, with pods beyond what the services' columns ask for taken off again.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(super) fn placement(fleet: &Fleet, choices: &[Choice], weights: &[f64]) -> Option<Placement> {
+    let mut wanted = vec![vec![0.0; 2 * fleet.zones.len()]; fleet.services.len()];
     let mut nodes: Vec<Group> = Vec::new();
-    for (index, times) in chosen {
-        if let Choice::Pattern(class, pods) = &choices[*index] {
-            nodes.extend((0..*times).map(|_| Group {
-                class: *class,
-                count: 1,
-                pods: pods.clone(),
-            }));
+    for (choice, weight) in choices
+        .iter()
+        .zip(weights)
+        .filter(|(_, weight)| **weight > 0.0)
+    {
+        match choice {
+            Choice::Service(s, column) => wanted[*s]
+                .iter_mut()
+                .zip(&column.cells)
+                .for_each(|(sum, pods)| *sum += weight * f64::from(*pods)),
+            Choice::Pattern(class, pods) => {
+                nodes.extend((0..weight.round() as u32).map(|_| Group {
+                    class: *class,
+                    count: 1,
+                    pods: pods.clone(),
+                }))
+            }
         }
     }
-    for (s, column) in wanted.iter().enumerate() {
-        for (cell, wanted) in column.cells.iter().enumerate() {
-            trim(fleet, &mut nodes, s, cell, *wanted)?;
+    for (s, cells) in wanted.iter().enumerate() {
+        for (cell, pods) in cells.iter().enumerate() {
+            trim(
+                fleet,
+                &mut nodes,
+                s,
+                cell,
+                (pods - ENOUGH).ceil().max(0.0) as u32,
+            )?;
         }
     }
     nodes.retain(|node| {

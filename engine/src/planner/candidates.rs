@@ -211,12 +211,8 @@ impl<'a> Table<'a> {
 
     fn exact(&mut self, starts: &[Placement]) -> Option<Exact<'a>> {
         let before = self.meter.used();
-        let limits = exact::Settings {
-            mip_seconds: self.settings.mip_seconds,
-            mip_nodes: self.settings.mip_nodes,
-        };
         let solved = catch_unwind(AssertUnwindSafe(|| {
-            exact::solve(self.fleet, starts, &limits, self.meter)
+            exact::solve(self.fleet, starts, self.meter)
         }));
         let Ok(solved) = solved else {
             self.failed("exact", "the solver panicked; please report it".to_owned());

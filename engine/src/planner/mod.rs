@@ -101,10 +101,6 @@ pub struct Settings {
     pub packed: usize,
     /// Most states of the register. Default 2²¹.
     pub most_states: usize,
-    /// Seconds the integer programme may take by its own clock. Default 2.
-    pub mip_seconds: f64,
-    /// Branch-and-bound nodes it may take. Default 400.
-    pub mip_nodes: i32,
     /// Most leaves of the certificate's search tree. Default 64.
     pub most_leaves: usize,
 }
@@ -119,8 +115,6 @@ impl Default for Settings {
             shots: 1024,
             packed: 48,
             most_states: 1 << 21,
-            mip_seconds: 2.0,
-            mip_nodes: 400,
             most_leaves: 64,
         }
     }

@@ -8,6 +8,7 @@ use super::pricing::{Pods, best_pattern};
 use super::rounding::{add_down, add_up, mul_down, mul_up};
 use super::{Finding, service, tree};
 use crate::fleet::{Class, Fleet, Limit};
+use crate::parallel;
 use crate::plan::{Certificate, Leaf};
 use crate::problem::Survive;
 
@@ -46,12 +47,15 @@ pub fn bound(
 ) -> Result<f64, Vec<Finding>> {
     tree::check(&certificate.leaves)?;
     let names = Names::of(fleet);
-    let mut least = f64::INFINITY;
-    for leaf in &certificate.leaves {
-        let multipliers = names.read(fleet, leaf)?;
-        least = least.min(LeafBound::new(fleet, &multipliers, prices).value());
-    }
-    Ok(least)
+    let multipliers: Vec<Multipliers> = certificate
+        .leaves
+        .iter()
+        .map(|leaf| names.read(fleet, leaf))
+        .collect::<Result<_, _>>()?;
+    let values = parallel::map(&multipliers, |multipliers| {
+        LeafBound::new(fleet, multipliers, prices).value()
+    });
+    Ok(values.into_iter().fold(f64::INFINITY, f64::min))
 }
 
 /// The part of the cost that no decision changes, USD/h: commitments, and for every service the least that its latency costs at

@@ -75,7 +75,26 @@ pub(super) fn check_baselines(fleet: &Fleet, plan: &Plan) -> Vec<Finding> {
             ));
         }
     }
+    let repaired = baseline.repaired.as_ref();
+    findings.extend(in_table(plan, "baseline", Some(&baseline.stock.cost)));
+    findings.extend(in_table(
+        plan,
+        "baseline_repaired",
+        repaired.map(|row| &row.cost),
+    ));
     findings
+}
+
+/// The table of candidates has the row of a baseline, at the baseline's own cost.
+fn in_table(plan: &Plan, solver: &str, cost: Option<&Cost>) -> Option<Finding> {
+    let Some(row) = plan.candidates.iter().find(|row| row.solver == solver) else {
+        return Some(Finding::new("candidates", format!("{solver} is missing")));
+    };
+    equal(
+        format!("candidates.{solver}.total_usd_per_hour"),
+        &row.total_usd_per_hour,
+        &cost.map(|cost| cost.total_usd_per_hour),
+    )
 }
 
 fn baseline_row(fleet: &Fleet, path: &str, row: &BaselineRow) -> Vec<Finding> {

@@ -1,14 +1,18 @@
 //! The most valuable pattern of a node: a bounded knapsack of several dimensions with conflicts, solved by depth-first
-//! branch and bound with fractional bounds (Kellerer, Pferschy, Pisinger: Knapsack Problems, 2004, chapters 7 and 9).
+//! branch and bound with fractional bounds (Kellerer, Pferschy, Pisinger: Knapsack Problems, 2004, chapters 7 and 9). What leads to
+//! the same room by another way and for no more value is not searched again.
 //!
 //! Values are rounded up. A search that ends at [`NODES`] returns the largest value that what is left could have.
 
-mod joint;
+mod dimensions;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::rounding::{add_up, mul_up, ratio_up};
-use joint::join_dimensions;
+use dimensions::{join_dimensions, without_implied};
 
 /// Most partial patterns that one search looks at.
 const NODES: u32 = 300_000;
@@ -131,10 +135,13 @@ struct Search {
     open: f64,
     slack: f64,
     nodes: u32,
+    /// The largest value with which a depth was reached at some room; not kept where conflicts make more than the room count.
+    reached: Option<HashMap<Vec<u64>, f64>>,
 }
 
 impl Search {
-    fn new(mut items: Vec<Item>, mut room: Vec<u64>, fixed: f64, floor: f64) -> Self {
+    fn new(items: Vec<Item>, room: Vec<u64>, fixed: f64, floor: f64) -> Self {
+        let (mut items, mut room) = without_implied(items, room);
         join_dimensions(&mut items, &mut room);
         let joint = room.len() - 1;
         items.sort_by(|a, b| denser(a, b, joint).then(a.service.cmp(&b.service)));
@@ -152,7 +159,8 @@ impl Search {
                 .filter(|other| item.conflicts.contains(&items[*other].service))
                 .collect()
         };
-        let excluded = items.iter().map(excludes).collect();
+        let excluded: Vec<Vec<usize>> = items.iter().map(excludes).collect();
+        let reached = excluded.iter().all(Vec::is_empty).then(HashMap::new);
         let (depths, blocks) = (items.len(), vec![0; items.len()]);
         let (counts, values, rooms) = (
             vec![0; depths],
@@ -172,6 +180,7 @@ impl Search {
             open,
             slack: 0.0,
             nodes: 0,
+            reached,
         };
         search.slack = TOLERANCE * search.fractional(joint, 0, false);
         search
@@ -277,7 +286,34 @@ impl Search {
             self.open = self.open.max(add_up(tight, self.slack));
             return Prospect::ClosedHere;
         }
+        if self.was_reached(depth) {
+            return Prospect::ClosedHere;
+        }
         Prospect::Open
+    }
+
+    /// Whether the depth was reached before with the same room and at least the same value: then every completion was looked at
+    /// there, or was worth no more than the best.
+    fn was_reached(&mut self, depth: usize) -> bool {
+        let (Some(reached), true) = (&mut self.reached, depth < self.items.len()) else {
+            return false;
+        };
+        let room = &self.rooms[depth];
+        let mut key = Vec::with_capacity(room.len());
+        key.push(depth as u64);
+        key.extend(&room[..room.len() - 1]);
+        let value = self.values[depth];
+        match reached.entry(key) {
+            Entry::Occupied(known) if *known.get() >= value => true,
+            Entry::Occupied(mut known) => {
+                known.insert(value);
+                false
+            }
+            Entry::Vacant(unknown) => {
+                unknown.insert(value);
+                false
+            }
+        }
     }
 
     /// Whether a bound leaves nothing to search for.

@@ -1,4 +1,4 @@
-//! One dimension that stands for all of a knapsack's.
+//! Which dimensions of a knapsack need looking at, and one that stands for all of them.
 
 use super::Item;
 
@@ -7,6 +7,32 @@ const WEIGHT_ROUNDS: u32 = 60;
 
 /// Unit of the joint dimension.
 const JOINT_UNIT: f64 = 1_099_511_627_776.0;
+
+/// Leaves out dimensions that hold wherever another one does: no item takes a larger share of them.
+pub(super) fn without_implied(mut items: Vec<Item>, room: Vec<u64>) -> (Vec<Item>, Vec<u64>) {
+    // Where a full dimension is left, no item takes of it: that says nothing about the others.
+    let implies = |j: usize, k: usize| {
+        room[j] > 0
+            && items.iter().all(|item| {
+                u128::from(item.size[k]) * u128::from(room[j])
+                    <= u128::from(item.size[j]) * u128::from(room[k])
+            })
+    };
+    let mut kept: Vec<usize> = Vec::new();
+    for k in 0..room.len() {
+        // Of dimensions that imply each other the first is kept.
+        let implied = (0..room.len())
+            .filter(|j| *j != k)
+            .any(|j| implies(j, k) && (j < k || !implies(k, j)));
+        if !implied {
+            kept.push(k);
+        }
+    }
+    for item in &mut items {
+        item.size = kept.iter().map(|k| item.size[*k]).collect();
+    }
+    (items, kept.into_iter().map(|k| room[k]).collect())
+}
 
 /// Adds a dimension implied by the others: their sum by weights under which its fractional bound is low, as the dual of the linear
 /// relaxation would weigh them. Any weights give a valid dimension.
