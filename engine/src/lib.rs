@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use std::sync::atomic::AtomicBool;
-//! use ketscale_engine::{catalogue::Catalogue, plan, planner, problem, verify};
+//! use ketscale_engine::{catalogue::Catalogue, planner, problem, verify};
 //!
 //! let text = "
 //! schema: ketscale.problem/v1
@@ -22,8 +22,8 @@
 //! let (stop, settings) = (AtomicBool::new(false), planner::Settings::default());
 //! let limits = planner::Limits { stop: &stop, work: None };
 //! let plan = planner::plan(problem, planner::Source::default(), &settings, &limits, &|_, _| {})?;
-//! assert_eq!(plan.nodes[0].count, 1);
-//! assert!(verify::verify(&plan::to_bytes(&plan)?).is_ok());
+//! assert_eq!(plan.plan().nodes[0].count, 1);
+//! assert!(verify::verify(plan.bytes()).is_ok());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]

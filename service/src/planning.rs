@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use ketscale_engine::catalogue::Catalogue;
 use ketscale_engine::limits::Limits;
-use ketscale_engine::plan;
 use ketscale_engine::planner::{self, PlanError, Settings, Source};
 use ketscale_engine::problem::{self, InputErrors, Issue, ProblemFile};
 use ketscale_engine::verify::{self, Finding, VerifiedPlan};
@@ -25,15 +24,6 @@ pub(crate) enum Job {
     Live(Box<ProblemFile>, Source),
 }
 
-/// A plan that has been verified.
-#[derive(Debug)]
-pub(crate) struct Planned {
-    /// The plan file.
-    pub(crate) bytes: Vec<u8>,
-    /// The same, as the verifier read it.
-    pub(crate) plan: VerifiedPlan,
-}
-
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanningError {
@@ -49,18 +39,6 @@ pub(crate) enum PlanningError {
     /// Our bug: the planner failed.
     #[error("the planner failed: {0}")]
     Internal(String),
-    /// Our bug: the plan does not verify.
-    #[error("the plan does not verify: {}", findings(.0))]
-    Refuted(Vec<Finding>),
-}
-
-fn findings(findings: &[Finding]) -> String {
-    findings
-        .iter()
-        .take(5)
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
 }
 
 /// The planner's threads.
@@ -112,7 +90,7 @@ impl Planner {
         settings: Settings,
         work: Option<u64>,
         time: Duration,
-    ) -> Result<Planned, PlanningError> {
+    ) -> Result<VerifiedPlan, PlanningError> {
         let end = Instant::now() + time;
         let place = self.place(end).await?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -178,7 +156,7 @@ fn make(
     catalogue: &Catalogue,
     settings: &Settings,
     limits: &Limits<'_>,
-) -> Result<Planned, PlanningError> {
+) -> Result<VerifiedPlan, PlanningError> {
     let input = |errors: InputErrors| PlanningError::Input(errors.issues);
     let (problem, source) = match job {
         Job::File(bytes) => (
@@ -189,18 +167,8 @@ fn make(
     };
     let problem = problem::resolve(problem, catalogue, FILE).map_err(input)?;
     let progress = |stage: &str, share: f64| tracing::debug!(stage, share, "planning");
-    let plan =
-        planner::plan(problem, source, settings, limits, &progress).map_err(
-            |error| match error {
-                PlanError::Input(issues) => PlanningError::Input(issues),
-                PlanError::Internal(reason) => PlanningError::Internal(reason),
-            },
-        )?;
-    let bytes =
-        plan::to_bytes(&plan).map_err(|error| PlanningError::Internal(error.to_string()))?;
-    let verified = verify::verify(&bytes).map_err(PlanningError::Refuted)?;
-    Ok(Planned {
-        bytes,
-        plan: verified,
+    planner::plan(problem, source, settings, limits, &progress).map_err(|error| match error {
+        PlanError::Input(issues) => PlanningError::Input(issues),
+        PlanError::Internal(reason) => PlanningError::Internal(reason),
     })
 }

@@ -4,7 +4,7 @@ use ketscale_engine::catalogue::Catalogue;
 use ketscale_engine::planner::{Settings, Source};
 use ketscale_engine::problem::{self, ProblemFile};
 
-use super::plan::{Search, search};
+use super::plan::{Search, exit, search};
 use crate::args::DemoArgs;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -27,11 +27,11 @@ pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     };
     let found = search(example()?, Source::default(), &search_for)?;
     if let Some(path) = &args.out {
-        output::write_file(path, &found.bytes)?;
+        output::write_file(path, found.bytes())?;
     }
-    let next = next_steps(&found.plan, &Origin::Demo);
-    output::print(format!("{}\n{next}", report(&found.plan, true)))?;
-    Ok(found.exit())
+    let next = next_steps(found.plan(), &Origin::Demo);
+    output::print(format!("{}\n{next}", report(found.plan(), true)))?;
+    Ok(exit(found.plan()))
 }
 
 /// The example, complete. That it is well formed is tested; were it not, that would be our mistake.

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use ketscale_engine::plan::{self, Plan, Status};
+use ketscale_engine::plan::{Plan, Status};
 use ketscale_engine::planner::{self, Limits, PlanError, Settings, Source};
 use ketscale_engine::problem::{self, InputErrors, ProblemFile};
-use ketscale_engine::verify::verify;
+use ketscale_engine::verify::VerifiedPlan;
 
 use super::live;
 use crate::args::{DEFAULT_TIME_LIMIT_SECONDS, Format, PlanArgs};
@@ -30,10 +30,10 @@ pub(super) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
         problem::resolve(problem, &catalogue, &input::name_of(file)).map_err(Failure::input)?;
     let found = search(problem, source, &settings(args, &input::name_of(file)))?;
     if let Some(path) = &args.out {
-        output::write_file(path, &found.bytes)?;
+        output::write_file(path, found.bytes())?;
     }
     output::print(match args.output {
-        Format::Json => found.bytes.clone(),
+        Format::Json => found.bytes().to_vec(),
         Format::Table => {
             let origin = Origin::File {
                 problem: file,
@@ -41,13 +41,13 @@ pub(super) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
             };
             format!(
                 "{}\n{}",
-                report(&found.plan, true),
-                next_steps(&found.plan, &origin)
+                report(found.plan(), true),
+                next_steps(found.plan(), &origin)
             )
             .into_bytes()
         }
     })?;
-    Ok(found.exit())
+    Ok(exit(found.plan()))
 }
 
 fn problem_file(args: &PlanArgs) -> Result<&Path, Failure> {
@@ -86,28 +86,20 @@ pub(super) struct Search<'a> {
     pub(super) work_limit: Option<u64>,
 }
 
-/// A plan that was checked from its own bytes.
-pub(super) struct Found {
-    pub(super) plan: Plan,
-    pub(super) bytes: Vec<u8>,
-}
-
-impl Found {
-    /// Whether there is a plan.
-    pub(super) fn exit(&self) -> Exit {
-        match self.plan.status {
-            Status::Optimal | Status::Feasible | Status::Relaxed => Exit::Yes,
-            Status::Infeasible | Status::Unknown => Exit::No,
-        }
+/// Whether there is a plan.
+pub(super) fn exit(plan: &Plan) -> Exit {
+    match plan.status {
+        Status::Optimal | Status::Feasible | Status::Relaxed => Exit::Yes,
+        Status::Infeasible | Status::Unknown => Exit::No,
     }
 }
 
-/// Plans, with a progress bar on a terminal, and verifies the plan: one that does not hold is our mistake and is not shown.
+/// Plans, with a progress bar on a terminal.
 pub(super) fn search(
     problem: ProblemFile,
     source: Source,
     search: &Search<'_>,
-) -> Result<Found, Failure> {
+) -> Result<VerifiedPlan, Failure> {
     let deadline = Deadline::after(search.time_limit);
     let limits = Limits {
         stop: deadline.stop(),
@@ -115,23 +107,8 @@ pub(super) fn search(
     };
     let progress = Progress::start();
     let show = |what: &str, share: f64| progress.show(what, share);
-    let planned = planner::plan(problem, source, &search.settings, &limits, &show);
-    drop(progress);
-    let bytes = plan::to_bytes(&planned.map_err(|error| refuse(error, search.name))?)
-        .map_err(Failure::bug)?;
-    match verify(&bytes) {
-        Ok(verified) => Ok(Found {
-            plan: verified.plan().clone(),
-            bytes,
-        }),
-        Err(findings) => {
-            let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-            Err(Failure::bug(format!(
-                "The plan that was found does not verify:\n{}",
-                lines.join("\n")
-            )))
-        }
-    }
+    planner::plan(problem, source, &search.settings, &limits, &show)
+        .map_err(|error| refuse(error, search.name))
 }
 
 fn refuse(error: PlanError, name: &str) -> Failure {

@@ -126,7 +126,7 @@ pub fn repair(fleet: &Fleet, stock: &Placement, meter: &Meter) -> Option<Placeme
     }
     let values = Values::of_prices(fleet);
     let columns: Option<Vec<Column>> = (0..fleet.services.len())
-        .map(|s| nearest::column(fleet, s, stock, &values))
+        .map(|s| nearest::column(fleet, s, stock.by_cell(fleet, s), &values))
         .collect();
     let columns = columns?;
     let mut attempts: Vec<Placement> = Vec::new();
@@ -147,6 +147,22 @@ pub fn repair(fleet: &Fleet, stock: &Placement, meter: &Meter) -> Option<Placeme
 
 fn total(fleet: &Fleet, placement: &Placement) -> f64 {
     crate::cost::cost(fleet, placement).total_usd_per_hour
+}
+
+/// Whole nodes with pods added, and nodes bought for them, until every service has about the replicas asked for, by service and
+/// cell, as its own rules have them; `None` when limits on nodes leave pods over.
+pub(crate) fn completed(
+    fleet: &Fleet,
+    nodes: &Placement,
+    wanted: &[Vec<u32>],
+) -> Option<Placement> {
+    let values = Values::of_prices(fleet);
+    let columns: Option<Vec<Column>> = wanted
+        .iter()
+        .enumerate()
+        .map(|(s, cells)| nearest::column(fleet, s, cells.clone(), &values))
+        .collect();
+    rebuilt(fleet, nodes, &columns?)
 }
 
 /// The start's nodes with pods taken off and added until the columns are met.

@@ -1,21 +1,19 @@
-//! The column nearest to what the stock tools would have that keeps a service's own rules.
+//! The column nearest to given replicas that keeps a service's own rules.
 
 use crate::exact::{Column, Prices, within_spot_share};
 use crate::fleet::{Fleet, Service};
 use crate::packing::Values;
-use crate::placement::Placement;
 use crate::problem::Survive;
 
-/// Starts from the stock column and adds, shifts or removes one replica at a time, whichever brings it closest to the rules, more
+/// Starts from replicas in cells and adds, shifts or removes one replica at a time, whichever brings it closest to the rules, more
 /// rather than fewer; when that gets stuck, the cheapest column with the fewest replicas more.
 pub(super) fn column(
     fleet: &Fleet,
     s: usize,
-    stock: &Placement,
+    mut cells: Vec<u32>,
     values: &Values,
 ) -> Option<Column> {
     let service = &fleet.services[s];
-    let mut cells = stock.by_cell(fleet, s);
     let mut broken = excess(fleet, service, &cells);
     while broken > 0 {
         let best = neighbours(service, &cells)

@@ -194,12 +194,7 @@ impl Search<'_, '_> {
         }
         let (relaxed, rounds) =
             generate(self.fleet, self.master, &floors, MOST_ROUNDS, self.meter)?;
-        let sunk: f64 = self
-            .fleet
-            .commitments
-            .iter()
-            .map(|c| c.usd_per_hour * f64::from(c.nodes))
-            .sum();
+        let sunk = self.fleet.sunk_usd_per_hour();
         let open = Open {
             branches,
             leaf: relaxed.duals.leaf.clone(),

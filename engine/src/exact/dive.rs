@@ -5,6 +5,7 @@
 
 use super::master::{Choice, Master, Relaxed};
 use super::{Floors, generate, rounding};
+use crate::cost::cost;
 use crate::fleet::Fleet;
 use crate::limits::Meter;
 use crate::placement::Placement;
@@ -13,40 +14,46 @@ use crate::placement::Placement;
 const ROUNDS: usize = 60;
 /// Decisions that may turn out wrong.
 const MOST_TAKEN_BACK: usize = 20;
+/// Plans that are returned.
+const MOST_PLANS: usize = 4;
 /// Weights this close to a whole number count as whole.
 const WHOLE: f64 = 1e-6;
 
-/// Nodes in whole numbers with their pods, which may still break rules of the services; `None` when the dive ends where rows stay
-/// broken. Bounds are lifted again.
+/// Plans that the dive leads to, cheapest first; they may still break rules that only whole plans show. Bounds are lifted again.
 pub(super) fn dive(
     fleet: &Fleet,
     master: &mut Master,
     floors: &Floors,
     meter: &Meter,
-) -> Option<Placement> {
+) -> Vec<Placement> {
     for index in 0..master.choices.len() {
         let admitted = floors.admits(fleet, &master.choices[index]);
         master.bound(index, 0.0, if admitted { f64::INFINITY } else { 0.0 });
     }
-    let found = descend(fleet, master, floors, meter);
+    let mut found = Vec::new();
+    descend(fleet, master, floors, meter, &mut found);
     (0..master.choices.len()).for_each(|index| master.bound(index, 0.0, f64::INFINITY));
-    found
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    found.dedup_by(|a, b| a.1 == b.1);
+    found.truncate(MOST_PLANS);
+    found.into_iter().map(|(_, placement)| placement).collect()
 }
 
+/// After every decision the nodes fixed so far are completed to a plan. The deeper, the more the relaxation has decided, and the more
+/// it has been led astray; the dive ends where it costs more than the best of these plans.
 fn descend(
     fleet: &Fleet,
     master: &mut Master,
     floors: &Floors,
     meter: &Meter,
-) -> Option<Placement> {
+    found: &mut Vec<(f64, Placement)>,
+) -> Option<()> {
+    let sunk = fleet.sunk_usd_per_hour();
     let mut bounds: Vec<(f64, f64)> = Vec::new();
     let mut last: Option<(usize, f64)> = None;
     let mut taken_back = 0;
     loop {
         let (relaxed, _) = generate(fleet, master, floors, ROUNDS, meter)?;
-        if !meter.goes_on() {
-            return None;
-        }
         let known = bounds.len();
         bounds.extend(master.choices[known..].iter().map(|choice| {
             (
@@ -66,9 +73,16 @@ fn descend(
             master.bound(index, least, least);
             continue;
         }
+        if let Some(plan) = rounding::completed(fleet, &master.choices, &relaxed.weights) {
+            found.push((cost(fleet, &plan).total_usd_per_hour, plan));
+        }
+        let best = found
+            .iter()
+            .map(|(usd, _)| *usd)
+            .fold(f64::INFINITY, f64::min);
         let decisions = decisions(master, &relaxed, &bounds);
-        if decisions.is_empty() {
-            return rounding::placement(fleet, &master.choices, &relaxed.weights);
+        if decisions.is_empty() || relaxed.objective + sunk >= best || !meter.goes_on() {
+            return None;
         }
         for (index, least) in decisions {
             last = Some((index, bounds[index].0.max(least - 1.0)));

@@ -466,11 +466,7 @@ fn bounds(fleet: &Fleet, kind: Kind) -> (f64, f64) {
         Kind::Limit(l) if fleet.limits[l].at_least => (fleet.limits[l].limit, f64::INFINITY),
         Kind::Limit(l) => (f64::NEG_INFINITY, fleet.limits[l].limit),
         Kind::Budget => {
-            let sunk: f64 = fleet
-                .commitments
-                .iter()
-                .map(|c| c.usd_per_hour * f64::from(c.nodes))
-                .sum();
+            let sunk = fleet.sunk_usd_per_hour();
             (
                 f64::NEG_INFINITY,
                 fleet.budget_usd_per_hour().unwrap_or(f64::INFINITY) - sunk,

@@ -1,7 +1,7 @@
 //! Exact planning by patterns: column generation over service columns and node patterns, then whole numbers.
 //!
 //! The relaxation and its bound are written down in `docs/decisions/bound.md`. The restricted master is solved by HiGHS; its
-//! duals price new columns; when none improves, they are the certificate. The integer programme over the columns found
+//! duals price new columns; when none improves, they are the certificate. A dive over the columns found
 //! gives plans; `verify` recomputes the bound from the duals with code of its own.
 
 mod branch;
@@ -53,7 +53,7 @@ pub struct Relaxation {
     pub rounds: usize,
 }
 
-/// A relaxation and the plans that integer programming over its columns gave, best first.
+/// A relaxation and the plans in whole numbers that a dive from it gave.
 pub struct Exact<'a> {
     /// The relaxation.
     pub relaxation: Relaxation,
@@ -432,20 +432,18 @@ pub(crate) fn pattern(
     .solve(&items)
 }
 
-/// Plans in whole numbers: the integer programme's, and those packed from its columns and from the columns that weigh most.
+/// Plans in whole numbers: packed from the columns that weigh most, and from a dive.
 fn whole(fleet: &Fleet, master: &mut Master, relaxed: &Relaxed, meter: &Meter) -> Vec<Placement> {
-    let mut placements = Vec::new();
     let Some(columns) = rounding::heaviest_columns(fleet, &master.choices, &relaxed.weights) else {
-        return placements;
+        return Vec::new();
     };
     let values = Values::of_duals(fleet, &relaxed.duals.pods, &relaxed.duals.moves);
     let packed = packing::pack(fleet, &Demand::by_cell(fleet, &columns), &values);
+    if let Some(packed) = &packed {
+        add_placement(fleet, master, packed);
+    }
     let floors = Floors::around(fleet, &columns);
-    packed
-        .iter()
-        .for_each(|packed| add_placement(fleet, master, packed));
-    let dived = dive::dive(fleet, master, &floors, meter);
-    placements.extend(dived);
+    let mut placements = dive::dive(fleet, master, &floors, meter);
     placements.extend(packed);
     placements
 }

@@ -1,12 +1,15 @@
-//! From chosen columns and patterns to a placement.
+//! From fractions of columns and patterns to a placement.
+
+use std::collections::BTreeMap;
 
 use super::column::Column;
 use super::master::Choice;
+use crate::baseline;
 use crate::fleet::Fleet;
 use crate::placement::{Group, Placement};
 
-/// Share of a pod that may be missing by rounding of the linear programme.
-const ENOUGH: f64 = 1e-4;
+/// A fraction of a pod or node that is an error of the linear programme.
+const SLIGHT: f64 = 1e-6;
 
 /// For each service the column with the largest weight; `None` when a service has none.
 pub(super) fn heaviest_columns(
@@ -28,77 +31,57 @@ pub(super) fn heaviest_columns(
         .collect()
 }
 
-/// The patterns at their weights, which are whole, with pods beyond what the services' columns ask for taken off again.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-pub(super) fn placement(fleet: &Fleet, choices: &[Choice], weights: &[f64]) -> Option<Placement> {
-    let mut wanted = vec![vec![0.0; 2 * fleet.zones.len()]; fleet.services.len()];
+/// The whole parts of the patterns' weights, completed to about the replicas that the services' columns add up to.
+pub(super) fn completed(fleet: &Fleet, choices: &[Choice], weights: &[f64]) -> Option<Placement> {
+    let mut replicas = vec![vec![0.0; 2 * fleet.zones.len()]; fleet.services.len()];
+    let mut of_class: BTreeMap<usize, Vec<(f64, &Vec<u32>)>> = BTreeMap::new();
     let mut nodes: Vec<Group> = Vec::new();
-    for (choice, weight) in choices
-        .iter()
-        .zip(weights)
-        .filter(|(_, weight)| **weight > 0.0)
-    {
+    for (choice, weight) in choices.iter().zip(weights) {
         match choice {
-            Choice::Service(s, column) => wanted[*s]
+            Choice::Service(s, column) => replicas[*s]
                 .iter_mut()
                 .zip(&column.cells)
                 .for_each(|(sum, pods)| *sum += weight * f64::from(*pods)),
-            Choice::Pattern(class, pods) => {
-                nodes.extend((0..weight.round() as u32).map(|_| Group {
-                    class: *class,
-                    count: 1,
-                    pods: pods.clone(),
-                }))
+            Choice::Pattern(class, pods) if *weight > SLIGHT => {
+                of_class.entry(*class).or_default().push((*weight, pods));
             }
+            Choice::Pattern(..) => {}
         }
     }
-    for (s, cells) in wanted.iter().enumerate() {
-        for (cell, pods) in cells.iter().enumerate() {
-            trim(
-                fleet,
-                &mut nodes,
-                s,
-                cell,
-                (pods - ENOUGH).ceil().max(0.0) as u32,
-            )?;
-        }
+    for (class, patterns) in of_class {
+        let weights: Vec<f64> = patterns.iter().map(|(weight, _)| *weight).collect();
+        // Nodes that stay in any case are there whatever is on them.
+        let counts = if fleet.classes[class].kept {
+            rounded(&weights)
+        } else {
+            weights.iter().map(|weight| whole(*weight)).collect()
+        };
+        let used = patterns.iter().zip(counts).filter(|(_, count)| *count > 0);
+        nodes.extend(used.map(|((_, pods), count)| Group {
+            class,
+            count,
+            pods: (*pods).clone(),
+        }));
     }
-    nodes.retain(|node| {
-        fleet.classes[node.class].kept
-            || node.pods.iter().any(|n| *n > 0)
-            || !is_removable(fleet, node)
-    });
-    Some(Placement { groups: nodes }.normalized())
+    let wanted: Vec<Vec<u32>> = replicas.iter().map(|cells| rounded(cells)).collect();
+    baseline::completed(fleet, &Placement { groups: nodes }, &wanted)
 }
 
-/// An empty node may go unless a lower bound on nodes might want it.
-fn is_removable(fleet: &Fleet, node: &Group) -> bool {
-    let offering = fleet.classes[node.class].offering;
-    !fleet
-        .limits
-        .iter()
-        .any(|limit| limit.at_least && limit.coefficients[offering] > 0.0)
+/// Whole numbers with about the sum of the fractions, rounded up: the largest remainders are.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn rounded(fractions: &[f64]) -> Vec<u32> {
+    let mut counts: Vec<u32> = fractions.iter().map(|value| whole(*value)).collect();
+    let total = (fractions.iter().sum::<f64>() - SLIGHT).ceil().max(0.0) as u32;
+    let mut order: Vec<usize> = (0..fractions.len()).collect();
+    let remainder = |i: &usize| fractions[*i] - f64::from(whole(fractions[*i]));
+    order.sort_by(|a, b| remainder(b).total_cmp(&remainder(a)));
+    let missing = total.saturating_sub(counts.iter().sum()) as usize;
+    order.iter().take(missing).for_each(|i| counts[*i] += 1);
+    counts
 }
 
-/// Takes surplus pods off, those that would move there first; `None` when there are too few.
-fn trim(fleet: &Fleet, nodes: &mut [Group], s: usize, cell: usize, wanted: u32) -> Option<()> {
-    let here: Vec<usize> = (0..nodes.len())
-        .filter(|i| fleet.offering_of(nodes[*i].class).cell == cell)
-        .collect();
-    let total: u32 = here.iter().map(|i| nodes[*i].pods[s]).sum();
-    let mut surplus = total.checked_sub(wanted)?;
-    for keep in [
-        |fleet: &Fleet, node: &Group, s: usize| fleet.classes[node.class].now[s],
-        |fleet: &Fleet, node: &Group, s: usize| fleet.classes[node.class].pinned[s],
-    ] {
-        let mut emptiest = here.clone();
-        emptiest.sort_by_key(|i| nodes[*i].pods.iter().sum::<u32>());
-        for i in emptiest {
-            let most = nodes[i].pods[s].saturating_sub(keep(fleet, &nodes[i], s));
-            let taken = most.min(surplus);
-            nodes[i].pods[s] -= taken;
-            surplus -= taken;
-        }
-    }
-    (surplus == 0).then_some(())
+/// The whole part of a weight.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn whole(weight: f64) -> u32 {
+    (weight + SLIGHT).floor().max(0.0) as u32
 }

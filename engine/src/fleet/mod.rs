@@ -188,6 +188,14 @@ impl Fleet {
         self.problem.policy.budget_usd_per_hour
     }
 
+    /// What commitments cost in any case, USD an hour.
+    pub fn sunk_usd_per_hour(&self) -> f64 {
+        self.commitments
+            .iter()
+            .map(|c| c.usd_per_hour * f64::from(c.nodes))
+            .sum()
+    }
+
     /// Most moves, when limited.
     pub fn max_moves(&self) -> Option<u32> {
         self.problem.policy.max_moves

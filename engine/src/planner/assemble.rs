@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::candidates::Attempt;
-use super::{Limits, PlanError, Settings, Source};
+use super::{PlanError, Run};
 use crate::cost::cost;
 use crate::feasibility::violations;
 use crate::fleet::Fleet;
-use crate::limits::Meter;
 use crate::placement::Placement;
 use crate::plan::{
     self, Action, Baseline, BaselineRow, Certificate, Decision, Leaf, Plan, Provenance, Status,
@@ -15,18 +14,15 @@ use crate::plan::{
 };
 use crate::steps;
 use crate::verify::bound::{Prices, bound, constants, gap};
-use crate::verify::verify;
+use crate::verify::{VerifiedPlan, verify};
 
 /// The cheapest candidate that can be carried out and that `verify` accepts.
 pub(super) fn published(
+    run: &Run<'_>,
     original: &Fleet,
     fleet: &Fleet,
     mut attempt: Attempt,
-    source: Source,
-    settings: &Settings,
-    limits: &Limits,
-    meter: &Meter,
-) -> Result<Plan, PlanError> {
+) -> Result<VerifiedPlan, PlanError> {
     let mut order: Vec<usize> = (0..attempt.rows.len())
         .filter(|row| attempt.rows[*row].1.is_some())
         .collect();
@@ -44,14 +40,14 @@ pub(super) fn published(
         };
         match steps::sequence(fleet, &placement) {
             Ok(sequence) => {
-                let mut plan = skeleton(fleet, &attempt, source.clone(), settings, limits, meter);
+                let mut plan = skeleton(run, fleet, &attempt);
                 plan.candidates[row].outcome = "chosen".to_owned();
                 (plan.bound, plan.certificate) = proven(fleet, attempt.certificates.clone());
                 fill(&mut plan, original, fleet, &placement, sequence);
                 if let Some(report) = &mut plan.qaoa {
                     report.chosen = plan.candidates[row].solver == "qaoa";
                 }
-                match seal(plan) {
+                match seal(&plan) {
                     Ok(plan) => return Ok(plan),
                     Err(refusal) => refusals.push(refusal),
                 }
@@ -70,39 +66,26 @@ pub(super) fn published(
         )));
     }
     let reasons = vec!["a feasible packing was found, but no order of steps carries it out within surge and disruption budgets".to_owned()];
-    without_plan(
-        fleet, attempt, None, reasons, source, settings, limits, meter,
-    )
+    without_plan(run, fleet, &attempt, None, reasons)
 }
 
 /// Sets the digest; the reason when `verify` refuses the bytes.
-fn seal(plan: Plan) -> Result<Plan, String> {
-    let bytes = plan::to_bytes(&plan).map_err(|error| error.to_string())?;
-    match verify(&bytes) {
-        Ok(verified) => Ok(verified.plan().clone()),
-        Err(findings) => Err(findings
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("; ")),
-    }
+fn seal(plan: &Plan) -> Result<VerifiedPlan, String> {
+    let bytes = plan::to_bytes(plan).map_err(|error| error.to_string())?;
+    verify(&bytes).map_err(|findings| {
+        let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        findings.join("; ")
+    })
 }
 
 /// The parts that do not depend on the candidate chosen.
-fn skeleton(
-    fleet: &Fleet,
-    attempt: &Attempt,
-    source: Source,
-    settings: &Settings,
-    limits: &Limits,
-    meter: &Meter,
-) -> Plan {
+fn skeleton(run: &Run<'_>, fleet: &Fleet, attempt: &Attempt) -> Plan {
     let current = Placement::current(fleet);
     let mut reasons = fleet.notes.clone();
-    if meter.cut_by_clock() {
+    if run.meter.cut_by_clock() {
         reasons.push("the time limit cut the run: another run may give another plan".to_owned());
     }
-    reasons.extend(source.gaps.iter().map(|gap| {
+    reasons.extend(run.source.gaps.iter().map(|gap| {
         format!(
             "no live value for {}: {}; the file's value was kept",
             gap.path, gap.reason
@@ -117,7 +100,7 @@ fn skeleton(
         decision: Decision {
             action: Action::Hold,
             rule: String::new(),
-            age_seconds: source.age_seconds,
+            age_seconds: run.source.age_seconds,
         },
         services: Vec::new(),
         pools: Vec::new(),
@@ -138,14 +121,14 @@ fn skeleton(
         reasons,
         provenance: Provenance {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            solver: settings.solver.to_string(),
-            seed: settings.seed,
-            work_limit: limits.work,
-            work: meter.used(),
-            cut_by_clock: meter.cut_by_clock(),
+            solver: run.settings.solver.to_string(),
+            seed: run.settings.seed,
+            work_limit: run.limits.work,
+            work: run.meter.used(),
+            cut_by_clock: run.meter.cut_by_clock(),
             synthetic: fleet.problem.synthetic,
-            readings: source.readings,
-            gaps: source.gaps,
+            readings: run.source.readings.clone(),
+            gaps: run.source.gaps.clone(),
         },
     }
     .with_baseline(fleet, attempt)
@@ -251,18 +234,14 @@ fn decision(plan: &Plan, sequence: Option<&[plan::Step]>) -> Decision {
 }
 
 /// A plan file that says that there is no plan, with the proof if there is one.
-#[allow(clippy::too_many_arguments)]
 pub(super) fn without_plan(
+    run: &Run<'_>,
     fleet: &Fleet,
-    attempt: Attempt,
+    attempt: &Attempt,
     proof: Option<Certificate>,
     reasons: Vec<String>,
-    source: Source,
-    settings: &Settings,
-    limits: &Limits,
-    meter: &Meter,
-) -> Result<Plan, PlanError> {
-    let mut plan = skeleton(fleet, &attempt, source, settings, limits, meter);
+) -> Result<VerifiedPlan, PlanError> {
+    let mut plan = skeleton(run, fleet, attempt);
     plan.status = if proof.is_some() {
         Status::Infeasible
     } else {
@@ -282,6 +261,6 @@ pub(super) fn without_plan(
         "nothing feasible was found"
     };
     plan.decision.rule = rule.to_owned();
-    seal(plan)
+    seal(&plan)
         .map_err(|refusal| PlanError::Internal(format!("verify refused the answer: {refusal}")))
 }

@@ -12,8 +12,9 @@ pub use crate::limits::Limits;
 
 use crate::fleet::{self, Fleet};
 use crate::limits::Meter;
-use crate::plan::{Gap, Plan, Reading};
+use crate::plan::{Gap, Reading};
 use crate::problem::{Issue, ProblemFile};
+use crate::verify::VerifiedPlan;
 use candidates::Attempt;
 
 /// Which solver's plan is published.
@@ -142,6 +143,14 @@ pub enum PlanError {
     Internal(String),
 }
 
+/// One planning run: what was asked, and what it has cost so far.
+struct Run<'a> {
+    source: Source,
+    settings: &'a Settings,
+    limits: &'a Limits<'a>,
+    meter: Meter<'a>,
+}
+
 /// Plans. The problem must be complete ([`crate::problem::resolve`]); infeasible is a status of the plan, not an error.
 ///
 /// # Errors
@@ -153,53 +162,51 @@ pub fn plan(
     settings: &Settings,
     limits: &Limits,
     progress: &(dyn Fn(&str, f64) + Sync),
-) -> Result<Plan, PlanError> {
-    let meter = Meter::new(*limits);
+) -> Result<VerifiedPlan, PlanError> {
+    let run = Run {
+        source,
+        settings,
+        limits,
+        meter: Meter::new(*limits),
+    };
     let original = fleet::compile(problem.clone(), &[]).map_err(PlanError::Input)?;
     let stages = problem.policy.relax.len();
     let mut last = None;
     for given_up in 0..=stages {
         let fleet = fleet::compile(problem.clone(), &problem.policy.relax[..given_up])
             .map_err(PlanError::Input)?;
-        let attempt = candidates::attempt(&fleet, settings, &meter, progress);
+        let attempt = candidates::attempt(&fleet, settings, &run.meter, progress);
         if attempt.is_successful() {
-            return assemble::published(
-                &original, &fleet, attempt, source, settings, limits, &meter,
-            );
+            return assemble::published(&run, &original, &fleet, attempt);
         }
         last = Some((fleet, attempt));
-        if !meter.goes_on() {
+        if !run.meter.goes_on() {
             break;
         }
     }
     let Some((fleet, attempt)) = last else {
         return Err(PlanError::Internal("no stage was tried".to_owned()));
     };
-    without_plan(&fleet, attempt, source, settings, limits, &meter)
+    without_plan(&run, &fleet, &attempt)
 }
 
 /// Nothing feasible was found: proves that there is nothing, or says that it is unknown.
 fn without_plan(
+    run: &Run<'_>,
     fleet: &Fleet,
-    attempt: Attempt,
-    source: Source,
-    settings: &Settings,
-    limits: &Limits,
-    meter: &Meter,
-) -> Result<Plan, PlanError> {
+    attempt: &Attempt,
+) -> Result<VerifiedPlan, PlanError> {
     // Infeasible means: also with everything given up that may be.
     let tried_all = fleet.relaxed == fleet.problem.policy.relax;
     let proof = if tried_all {
-        conflict::prove(fleet, meter)
+        conflict::prove(fleet, &run.meter)
     } else {
         None
     };
     let reasons = if proof.is_some() {
-        conflict::reasons(fleet, meter)
+        conflict::reasons(fleet, &run.meter)
     } else {
         Vec::new()
     };
-    assemble::without_plan(
-        fleet, attempt, proof, reasons, source, settings, limits, meter,
-    )
+    assemble::without_plan(run, fleet, attempt, proof, reasons)
 }

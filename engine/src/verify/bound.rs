@@ -61,18 +61,13 @@ pub fn bound(
 /// The part of the cost that no decision changes, USD/h: commitments, and for every service the least that its latency costs at
 /// an admissible total.
 pub fn constants(fleet: &Fleet) -> f64 {
-    let commitments: f64 = fleet
-        .commitments
-        .iter()
-        .map(|c| c.usd_per_hour * f64::from(c.nodes))
-        .sum();
     let services = fleet.services.iter().filter_map(|service| {
         service
             .admissible()
             .map(|level| level.slo_usd_per_hour)
             .reduce(f64::min)
     });
-    commitments + services.sum::<f64>()
+    fleet.sunk_usd_per_hour() + services.sum::<f64>()
 }
 
 /// The gap of a plan: `(cost − bound) / max(cost − constants, 1e-6)`.

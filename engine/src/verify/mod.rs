@@ -27,12 +27,20 @@ use crate::problem::{self, Issue, ProblemFile};
 
 /// A plan that [`verify`] has accepted.
 #[derive(Clone, Debug)]
-pub struct VerifiedPlan(Plan);
+pub struct VerifiedPlan {
+    plan: Plan,
+    bytes: Vec<u8>,
+}
 
 impl VerifiedPlan {
     /// The plan.
     pub fn plan(&self) -> &Plan {
-        &self.0
+        &self.plan
+    }
+
+    /// The plan file, byte for byte as it was verified.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -46,7 +54,10 @@ pub fn verify(bytes: &[u8]) -> Result<VerifiedPlan, Vec<Finding>> {
         plan::from_bytes(bytes).map_err(|error| vec![Finding::new("", error.to_string())])?;
     let findings = check(&plan)?;
     if findings.is_empty() {
-        Ok(VerifiedPlan(plan))
+        Ok(VerifiedPlan {
+            plan,
+            bytes: bytes.to_vec(),
+        })
     } else {
         Err(findings)
     }
@@ -59,10 +70,10 @@ pub fn verify(bytes: &[u8]) -> Result<VerifiedPlan, Vec<Finding>> {
 /// As [`verify`], and the parts of the problem that differ.
 pub fn verify_against(bytes: &[u8], problem: &ProblemFile) -> Result<VerifiedPlan, Vec<Finding>> {
     let verified = verify(bytes)?;
-    if verified.0.problem == *problem {
+    if verified.plan.problem == *problem {
         Ok(verified)
     } else {
-        Err(differences(&verified.0.problem, problem))
+        Err(differences(&verified.plan.problem, problem))
     }
 }
 

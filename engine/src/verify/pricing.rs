@@ -135,8 +135,8 @@ struct Search {
     open: f64,
     slack: f64,
     nodes: u32,
-    /// The largest value with which a depth was reached at some room; not kept where conflicts make more than the room count.
-    reached: Option<HashMap<Vec<u64>, f64>>,
+    /// The largest value with which a depth was reached with some room and some items excluded.
+    reached: HashMap<Vec<u64>, f64>,
 }
 
 impl Search {
@@ -160,7 +160,6 @@ impl Search {
                 .collect()
         };
         let excluded: Vec<Vec<usize>> = items.iter().map(excludes).collect();
-        let reached = excluded.iter().all(Vec::is_empty).then(HashMap::new);
         let (depths, blocks) = (items.len(), vec![0; items.len()]);
         let (counts, values, rooms) = (
             vec![0; depths],
@@ -180,7 +179,7 @@ impl Search {
             open,
             slack: 0.0,
             nodes: 0,
-            reached,
+            reached: HashMap::new(),
         };
         search.slack = TOLERANCE * search.fractional(joint, 0, false);
         search
@@ -292,18 +291,24 @@ impl Search {
         Prospect::Open
     }
 
-    /// Whether the depth was reached before with the same room and at least the same value: then every completion was looked at
-    /// there, or was worth no more than the best.
+    /// Whether the depth was reached before with the same room, the same items excluded and at least the same value: then every
+    /// completion was looked at there, or was worth no more than the best.
     fn was_reached(&mut self, depth: usize) -> bool {
-        let (Some(reached), true) = (&mut self.reached, depth < self.items.len()) else {
+        if depth == self.items.len() {
             return false;
-        };
+        }
         let room = &self.rooms[depth];
         let mut key = Vec::with_capacity(room.len());
         key.push(depth as u64);
         key.extend(&room[..room.len() - 1]);
+        let excluded = (depth..).zip(&self.blocks[depth..]);
+        key.extend(
+            excluded
+                .filter(|(_, blocks)| **blocks > 0)
+                .map(|(item, _)| item as u64),
+        );
         let value = self.values[depth];
-        match reached.entry(key) {
+        match self.reached.entry(key) {
             Entry::Occupied(known) if *known.get() >= value => true,
             Entry::Occupied(mut known) => {
                 known.insert(value);

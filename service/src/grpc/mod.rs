@@ -8,6 +8,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ketscale_engine::verify::VerifiedPlan;
 use ketscale_proto::v1;
 use ketscale_proto::v1::create_plan_request::Source;
 use ketscale_proto::v1::plan_service_server::PlanService;
@@ -16,7 +17,7 @@ use tonic::{Request, Response, Status};
 
 use crate::headline::Headline;
 use crate::live::LiveProblems;
-use crate::planning::{Job, Planned, Planner};
+use crate::planning::{Job, Planner};
 use crate::store::{Entry, Store, StoredPlan};
 
 use request::{CallTime, Create};
@@ -57,7 +58,7 @@ impl Plans {
             .await?;
         let kept = self
             .store
-            .put(to_store(planned), create.key.as_ref())
+            .put(to_store(&planned), create.key.as_ref())
             .await?;
         tracing::info!(
             plan = kept.entry.digest,
@@ -128,16 +129,16 @@ impl Plans {
 }
 
 /// A verified plan as it is kept, stored now.
-fn to_store(planned: Planned) -> StoredPlan {
-    let plan = planned.plan.plan();
-    let headline = Headline::of(plan, planned.bytes.len());
+fn to_store(planned: &VerifiedPlan) -> StoredPlan {
+    let plan = planned.plan();
+    let headline = Headline::of(plan, planned.bytes().len());
     let entry = Entry {
         digest: plan.digest.clone(),
         created_at: Timestamp::now(),
         headline,
     };
     StoredPlan {
-        bytes: planned.bytes,
+        bytes: planned.bytes().to_vec(),
         entry,
     }
 }

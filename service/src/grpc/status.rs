@@ -63,9 +63,7 @@ impl From<CallError> for Status {
                 Self::deadline_exceeded(message)
             }
             CallError::Planning(PlanningError::Busy(_)) => retry(Code::ResourceExhausted, message),
-            CallError::Planning(PlanningError::Internal(_) | PlanningError::Refuted(_)) => {
-                Self::internal(message)
-            }
+            CallError::Planning(PlanningError::Internal(_)) => Self::internal(message),
             CallError::Live(LiveError::Prometheus(_) | LiveError::Incomplete { .. }) => {
                 retry(Code::Unavailable, message)
             }
@@ -98,10 +96,7 @@ impl CallError {
                 false
             }
             Self::Live(_) => true,
-            Self::Planning(error) => matches!(
-                error,
-                PlanningError::Internal(_) | PlanningError::Refuted(_)
-            ),
+            Self::Planning(error) => matches!(error, PlanningError::Internal(_)),
             Self::Store(error) => !matches!(error, StoreError::RequestIdTaken { .. }),
         }
     }

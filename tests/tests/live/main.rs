@@ -17,10 +17,9 @@ use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
 use ketscale_engine::catalogue::Catalogue;
-use ketscale_engine::plan::{self, Gap, Reading};
+use ketscale_engine::plan::{Gap, Reading};
 use ketscale_engine::planner::{self, Limits, Settings};
 use ketscale_engine::problem::{ProblemFile, Service, resolve};
-use ketscale_engine::verify::verify;
 use ketscale_service::live::{Live, LiveError, refresh};
 use ketscale_service::prometheus::Queries;
 
@@ -284,7 +283,7 @@ fn planned(live: Live) {
         stop: &stop,
         work: Some(2_000_000),
     };
-    let plan = planner::plan(
+    let verified = planner::plan(
         problem,
         live.source,
         &Settings::default(),
@@ -292,8 +291,6 @@ fn planned(live: Live) {
         &|_, _| {},
     )
     .unwrap();
-    let bytes = plan::to_bytes(&plan).unwrap();
-    let verified = verify(&bytes).unwrap_or_else(|findings| panic!("{findings:#?}"));
     let provenance = &verified.plan().provenance;
     assert_eq!(
         (provenance.readings.len(), provenance.gaps.len()),
