@@ -1,5 +1,7 @@
 //! Local search over placements: every accepted step brings the placement closer to feasible, or is as close and cheaper.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::cost::cost;
 use crate::exact::take;
 use crate::feasibility::excess;
@@ -7,6 +9,9 @@ use crate::fleet::Fleet;
 use crate::limits::Meter;
 use crate::placement::{Group, Placement};
 use crate::scheduler;
+
+/// Work units in which pods are shifted to please the scheduler, 25 a replay.
+const SHIFT_WORK: u64 = 25_000;
 
 /// Improves until no step helps or work runs out. A feasible placement stays feasible and gets no dearer.
 pub fn improve(fleet: &Fleet, placement: Placement, meter: &Meter) -> Placement {
@@ -57,6 +62,22 @@ pub fn until_feasible(fleet: &Fleet, placement: Placement, meter: &Meter) -> Opt
     )
 }
 
+/// Shifts single pods between nodes until the stock scheduler leaves none pending in any order; `None` when that does not succeed.
+pub fn until_schedulable(fleet: &Fleet, placement: Placement, meter: &Meter) -> Option<Placement> {
+    let part = meter.part(SHIFT_WORK);
+    let mut search = Search::new(fleet, placement, &part);
+    let mut pending = search.pending(&search.nodes, None)?;
+    while pending.total > 0 {
+        pending = search.shift_for_scheduler(&pending)?;
+    }
+    Some(
+        Placement {
+            groups: search.nodes,
+        }
+        .normalized(),
+    )
+}
+
 /// One group a node.
 fn single(placement: Placement) -> Vec<Group> {
     let one = |group: Group| {
@@ -66,6 +87,16 @@ fn single(placement: Placement) -> Vec<Group> {
         })
     };
     placement.groups.into_iter().flat_map(one).collect()
+}
+
+/// Pods left pending, over all orders.
+#[derive(Default)]
+struct Pending {
+    total: u32,
+    /// Orders that left some.
+    orders: BTreeSet<u64>,
+    /// Pods by service.
+    services: BTreeMap<usize, u32>,
 }
 
 struct Search<'a> {
@@ -128,6 +159,69 @@ impl<'a> Search<'a> {
                 .pending
                 .is_empty()
         })
+    }
+
+    /// What the scheduler leaves pending on these nodes; `None` as soon as it is not fewer than before.
+    fn pending(&self, nodes: &[Group], before: Option<&Pending>) -> Option<Pending> {
+        let placement = Placement {
+            groups: nodes.to_vec(),
+        }
+        .normalized();
+        let mut orders: Vec<u64> = (0..scheduler::ORDERS).collect();
+        if let Some(before) = before {
+            orders.sort_by_key(|order| !before.orders.contains(order));
+        }
+        let mut pending = Pending::default();
+        for order in orders {
+            self.meter.spend(25);
+            for (service, pods) in scheduler::replay(self.fleet, &placement, order).pending {
+                pending.total += pods;
+                pending.orders.insert(order);
+                *pending.services.entry(service).or_insert(0) += pods;
+            }
+            if before.is_some_and(|before| pending.total >= before.total) {
+                return None;
+            }
+        }
+        Some(pending)
+    }
+
+    /// Moves one pod to a node of another cell, or takes one off, so that fewer are left pending; the first such change, pods of the
+    /// services that wait most often first.
+    fn shift_for_scheduler(&mut self, before: &Pending) -> Option<Pending> {
+        let replicas = self.replicas();
+        let mut services: Vec<usize> = (0..replicas.len()).collect();
+        services.sort_by_key(|s| std::cmp::Reverse(before.services.get(s).copied().unwrap_or(0)));
+        for s in services {
+            for from in 0..self.nodes.len() {
+                if self.nodes[from].pods[s] == 0 {
+                    continue;
+                }
+                let cell = |i: usize| self.fleet.offering_of(self.nodes[i].class).cell;
+                let elsewhere = (0..self.nodes.len()).filter(|to| cell(*to) != cell(from));
+                let targets: Vec<Option<usize>> = elsewhere.map(Some).chain([None]).collect();
+                for to in targets {
+                    if !self.meter.goes_on() {
+                        return None;
+                    }
+                    if to.is_some_and(|to| !self.has_room(&self.nodes[to], s, &replicas)) {
+                        continue;
+                    }
+                    let mut nodes = self.nodes.clone();
+                    nodes[from].pods[s] -= 1;
+                    to.iter().for_each(|to| nodes[*to].pods[s] += 1);
+                    let placement = Placement { groups: nodes };
+                    if excess(self.fleet, &placement) > 0.0 {
+                        continue;
+                    }
+                    if let Some(pending) = self.pending(&placement.groups, Some(before)) {
+                        self.nodes = placement.groups;
+                        return Some(pending);
+                    }
+                }
+            }
+        }
+        None
     }
 
     /// Moves one pod to another node.

@@ -20,6 +20,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
         name: FILE,
         settings: Settings {
             evaluations: 6,
+            most_leaves: 6,
             ..Settings::default()
         },
         time_limit: Some(args.time_limit),

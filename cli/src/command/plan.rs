@@ -15,6 +15,9 @@ use crate::progress::Progress;
 use crate::report::{Origin, next_steps, report};
 use crate::{input, output};
 
+/// Share of the time limit in which plans are searched for; the rest is for ordering the steps, the bound and its verification.
+const SEARCH_SHARE: f64 = 0.8;
+
 pub(super) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
     let file = problem_file(args)?;
     let catalogue = input::catalogue(args.prices.as_deref())?;
@@ -100,7 +103,7 @@ pub(super) fn search(
     source: Source,
     search: &Search<'_>,
 ) -> Result<VerifiedPlan, Failure> {
-    let deadline = Deadline::after(search.time_limit);
+    let deadline = Deadline::after(search.time_limit.map(|seconds| SEARCH_SHARE * seconds));
     let limits = Limits {
         stop: deadline.stop(),
         work: search.work_limit,

@@ -122,6 +122,10 @@ impl Tree {
             let (Some((low, _)), Some((high, _))) = (low, high) else {
                 break;
             };
+            if !meter.goes_on() {
+                // Cut short, their multipliers may prove less than the parent's.
+                break;
+            }
             let weakest = self.weakest();
             self.open.swap_remove(weakest);
             self.open.extend([low, high]);

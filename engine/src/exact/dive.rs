@@ -15,7 +15,7 @@ const ROUNDS: usize = 60;
 /// Decisions that may turn out wrong.
 const MOST_TAKEN_BACK: usize = 20;
 /// Plans that are returned.
-const MOST_PLANS: usize = 4;
+const MOST_PLANS: usize = 24;
 /// Weights this close to a whole number count as whole.
 const WHOLE: f64 = 1e-6;
 

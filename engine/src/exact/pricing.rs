@@ -3,6 +3,8 @@
 //! Depth-first branch and bound over the services in descending order of value for the scarcest dimension. The bound of what
 //! remains is the least, over the dimensions, of the fractional knapsack in that dimension alone (Dantzig 1957).
 
+use std::collections::HashMap;
+
 use crate::fleet::Service;
 
 /// Pods of one service that may go onto a node.
@@ -68,19 +70,25 @@ impl Knapsack<'_> {
                 .any(|(s, _)| self.services[*s].conflicts.contains(&item.service))
         };
         open.retain(|item| !shut(item) && most_that_fits(&room, &item.size) > 0);
+        keep_binding(&mut open, &mut room);
         open.sort_by(|a, b| density(b, &room).total_cmp(&density(a, &room)));
-        let orders = orders(&open, &room);
+        let conflict = |item: &Item| {
+            let conflicts = &self.services[item.service].conflicts;
+            open.iter().any(|other| conflicts.contains(&other.service))
+        };
+        let reached = (!open.iter().any(conflict)).then(HashMap::new);
         let mut search = Search {
             knapsack: self,
             items: &open,
-            orders,
+            orders: orders(&open, &room),
             counts: vec![0; open.len()],
-            best: Vec::new(),
+            rooms: vec![room; open.len() + 1],
+            reached,
+            best: vec![0; open.len()],
             best_value: 0.0,
             nodes: 0,
         };
-        search.best.resize(open.len(), 0);
-        search.descend(0, &room, 0.0);
+        search.descend(0, 0.0);
         let (best, best_value, nodes) = (search.best, search.best_value, search.nodes);
         for (item, count) in open.iter().zip(best).filter(|(_, count)| *count > 0) {
             match base.pods.iter_mut().find(|(s, _)| *s == item.service) {
@@ -103,13 +111,17 @@ struct Search<'s, 'k> {
     /// For each dimension, the items by falling value for their size in it.
     orders: Vec<Vec<usize>>,
     counts: Vec<u32>,
+    /// Room left before the item of each depth.
+    rooms: Vec<Vec<u64>>,
+    /// The largest value with which a depth was reached with some room; not kept where items conflict.
+    reached: Option<HashMap<(usize, Vec<u64>), f64>>,
     best: Vec<u32>,
     best_value: f64,
     nodes: u64,
 }
 
 impl Search<'_, '_> {
-    fn descend(&mut self, depth: usize, room: &[u64], value: f64) {
+    fn descend(&mut self, depth: usize, value: f64) {
         self.nodes += 1;
         if value > self.best_value + 1e-12 {
             self.best_value = value;
@@ -118,7 +130,7 @@ impl Search<'_, '_> {
         if depth == self.items.len() || self.nodes > self.knapsack.most_nodes {
             return;
         }
-        if value + self.bound(depth, room) <= self.best_value + 1e-12 {
+        if value + self.bound(depth) <= self.best_value + 1e-12 || self.was_reached(depth, value) {
             return;
         }
         let item = &self.items[depth];
@@ -131,15 +143,16 @@ impl Search<'_, '_> {
         let most = if (0..depth).any(met) {
             0
         } else {
-            most_that_fits(room, &item.size).min(item.most)
+            most_that_fits(&self.rooms[depth], &item.size).min(item.most)
         };
         for count in (0..=most).rev() {
-            let mut left = room.to_vec();
-            if take(&mut left, &item.size, count).is_none() {
+            let (before, after) = self.rooms.split_at_mut(depth + 1);
+            after[0].copy_from_slice(&before[depth]);
+            if take(&mut after[0], &item.size, count).is_none() {
                 continue;
             }
             self.counts[depth] = count;
-            self.descend(depth + 1, &left, value + item.value * f64::from(count));
+            self.descend(depth + 1, value + item.value * f64::from(count));
             self.counts[depth] = 0;
             if self.nodes > self.knapsack.most_nodes {
                 return;
@@ -147,8 +160,22 @@ impl Search<'_, '_> {
         }
     }
 
-    /// No filling of `room` with the items from `depth` on is worth more.
-    fn bound(&self, depth: usize, room: &[u64]) -> f64 {
+    /// Whether the depth was reached with the same room and at least this value: nothing better follows then.
+    fn was_reached(&mut self, depth: usize, value: f64) -> bool {
+        let Some(reached) = &mut self.reached else {
+            return false;
+        };
+        let known = reached
+            .entry((depth, self.rooms[depth].clone()))
+            .or_insert(f64::NEG_INFINITY);
+        let was = *known >= value;
+        *known = known.max(value);
+        was
+    }
+
+    /// No filling of the room left with the items from `depth` on is worth more.
+    fn bound(&self, depth: usize) -> f64 {
+        let room = &self.rooms[depth];
         let fractional =
             |(k, order): (usize, &Vec<usize>)| self.fractional(depth, room[k], k, order);
         self.orders
@@ -176,6 +203,25 @@ impl Search<'_, '_> {
         }
         value
     }
+}
+
+/// Leaves out dimensions in which no item takes a larger share than in another one.
+fn keep_binding(items: &mut [Item], room: &mut Vec<u64>) {
+    let share = |item: &Item, k: usize, j: usize| u128::from(item.size[k]) * u128::from(room[j]);
+    let covers = |j: usize, k: usize| {
+        room[j] > 0
+            && items
+                .iter()
+                .all(|item| share(item, k, j) <= share(item, j, k))
+    };
+    let binds = |k: &usize| {
+        !(0..room.len()).any(|j| j != *k && covers(j, *k) && (j < *k || !covers(*k, j)))
+    };
+    let kept: Vec<usize> = (0..room.len()).filter(binds).collect();
+    for item in items {
+        item.size = kept.iter().map(|k| item.size[*k]).collect();
+    }
+    *room = kept.iter().map(|k| room[*k]).collect();
 }
 
 /// Value for the share of the scarcest dimension.

@@ -9,13 +9,17 @@ use crate::cost::cost;
 use crate::exact::{self, Exact};
 use crate::feasibility::{is_feasible, violations};
 use crate::fleet::Fleet;
-use crate::improve::{improve, improve_schedulable, until_feasible};
+use crate::improve::{improve, improve_schedulable, until_feasible, until_schedulable};
 use crate::limits::Meter;
 use crate::packing::Values;
+use crate::parallel;
 use crate::placement::Placement;
 use crate::plan::{Candidate, Certificate, QaoaReport};
 use crate::sampling::{self, Source};
 use crate::scheduler;
+
+/// Placements of one solver that are made realisable, the cheapest pinned ones.
+const MOST_FINISHED: usize = 12;
 
 /// What the solvers found for one set of constraints.
 pub(super) struct Attempt {
@@ -180,33 +184,40 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Improves feasible placements, makes them realisable, and keeps the cheapest.
+    /// Improves feasible placements, makes the cheapest realisable, and keeps the cheapest of those.
     fn best(&self, placements: Vec<Placement>) -> Option<(Placement, f64)> {
-        let feasible = placements
-            .into_iter()
-            .filter_map(|placement| until_feasible(self.fleet, placement, self.meter));
-        let improved: Vec<Placement> = feasible
-            .map(|placement| improve(self.fleet, placement, self.meter))
-            .collect();
-        let least = improved
-            .iter()
-            .map(|placement| self.total(placement))
-            .min_by(f64::total_cmp)?;
-        let finished = improved
-            .into_iter()
-            .filter_map(|placement| self.finished(placement, least));
+        let improved = parallel::map(&placements, |placement| {
+            let feasible = until_feasible(self.fleet, placement.clone(), self.meter)?;
+            let improved = improve(self.fleet, feasible, self.meter);
+            Some((self.total(&improved), improved))
+        });
+        let mut improved: Vec<(f64, Placement)> = improved.into_iter().flatten().collect();
+        improved.sort_by(|a, b| a.0.total_cmp(&b.0));
+        improved.dedup_by(|a, b| a.1 == b.1);
+        improved.truncate(MOST_FINISHED);
+        let least = improved.first()?.0;
+        let finished = parallel::map(&improved, |(_, placement)| {
+            self.finished(placement.clone(), least)
+        });
+        let finished = finished.into_iter().flatten();
         finished.min_by(|a, b| self.total(&a.0).total_cmp(&self.total(&b.0)))
     }
 
-    /// A realisable placement, improved as far as it stays so, with its price over the best pinned packing.
+    /// A realisable placement, improved as far as it stays so, with its price over the best pinned packing: the cheaper of one with
+    /// nodes added and one with pods shifted.
     fn finished(&self, placement: Placement, least: f64) -> Option<(Placement, f64)> {
-        let (placement, _) = self.realisable(placement)?;
         if self.fleet.is_exact() {
             return Some((placement, 0.0));
         }
-        let placement = improve_schedulable(self.fleet, placement, self.meter);
-        let extra = (self.total(&placement) - least).max(0.0);
-        Some((placement, extra))
+        let shifted = until_schedulable(self.fleet, placement.clone(), self.meter);
+        let enlarged = scheduler::make_schedulable(self.fleet, &placement);
+        let improved = shifted
+            .into_iter()
+            .chain(enlarged)
+            .map(|placement| improve_schedulable(self.fleet, placement, self.meter))
+            .map(|placement| (self.total(&placement), placement));
+        let (total, placement) = improved.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some((placement, (total - least).max(0.0)))
     }
 
     fn exact(&mut self, starts: &[Placement]) -> Option<Exact<'a>> {

@@ -15,7 +15,7 @@ use super::rounding::{add_up, mul_up, ratio_up};
 use dimensions::{join_dimensions, without_implied};
 
 /// Most partial patterns that one search looks at.
-const NODES: u32 = 300_000;
+const NODES: u32 = 60_000;
 
 /// Share of the root's bound by which a better pattern is not searched for but assumed to exist; it also covers the rounding of the
 /// order of densities.
