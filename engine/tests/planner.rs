@@ -15,10 +15,14 @@ mod random_problem;
 use std::sync::atomic::AtomicBool;
 
 use every_plan::every_plan;
+use ketscale_engine::catalogue::Catalogue;
+use ketscale_engine::feasibility::is_feasible;
 use ketscale_engine::fleet;
+use ketscale_engine::improve::until_schedulable;
+use ketscale_engine::limits::Meter;
 use ketscale_engine::plan::{Plan, Status, to_bytes};
 use ketscale_engine::planner::{Limits, Settings, Solver, Source, plan};
-use ketscale_engine::problem::{Packing, ProblemFile};
+use ketscale_engine::problem::{self, Packing, ProblemFile};
 use ketscale_engine::scheduler::{ORDERS, replay};
 use ketscale_engine::verify::VerifiedPlan;
 use random_problem::{random_problem, random_small_problem};
@@ -100,6 +104,89 @@ fn plans_beat_the_repaired_baseline_and_come_close_to_their_bound() {
         "mean gap {}",
         gaps / f64::from(feasible)
     );
+}
+
+/// The example with settings under which work alone ends the run.
+fn example(packing: Packing) -> Plan {
+    let text = include_bytes!("../../examples/boutique/problem.yaml");
+    let problem = problem::read(text, "problem.yaml").unwrap();
+    let mut problem = problem::resolve(problem, Catalogue::built_in(), "problem.yaml").unwrap();
+    problem.policy.packing = packing;
+    let settings = Settings {
+        evaluations: 6,
+        most_leaves: 6,
+        ..Settings::default()
+    };
+    planned(problem, &settings)
+}
+
+#[test]
+fn the_example_is_planned_close_to_its_bound() {
+    for (packing, most_gap) in [(Packing::Exact, 0.01), (Packing::Schedulable, 0.05)] {
+        let plan = example(packing);
+        assert!(!plan.provenance.cut_by_clock);
+        let repaired = plan
+            .baseline_cost
+            .as_ref()
+            .unwrap()
+            .repaired
+            .as_ref()
+            .unwrap();
+        let saving = 1.0 - total(&plan).unwrap() / repaired.cost.total_usd_per_hour;
+        let gap = plan.gap.unwrap();
+        println!("{packing:?}: saving {saving:.4}, gap {gap:.5}");
+        assert!(saving >= 0.1, "{packing:?}: saving {saving}");
+        assert!(gap <= most_gap, "{packing:?}: gap {gap}");
+    }
+}
+
+#[test]
+fn qaoa_concentrates_on_good_states_of_the_example() {
+    let report = example(Packing::Exact).qaoa.unwrap();
+    assert!(report.dimension >= 1 << 20, "{} states", report.dimension);
+    assert!(
+        report.axes.iter().all(|(_, levels)| *levels >= 3),
+        "{:?}",
+        report.axes
+    );
+    let times_uniform = report.probability_of_minimum / report.uniform_probability_of_minimum;
+    assert!(times_uniform >= 100.0, "{times_uniform} times uniform");
+    let below = (report.uniform_mean - report.sampled_mean) / report.uniform_standard_deviation;
+    assert!(
+        below >= 2.0,
+        "{below} standard deviations below the uniform mean"
+    );
+}
+
+#[test]
+fn shifted_pods_please_the_scheduler_and_break_nothing() {
+    let (mut tried, mut found) = (0, 0);
+    for seed in 2000..2150 {
+        let mut problem = random_problem(seed);
+        problem.policy.packing = Packing::Exact;
+        let plan = planned(problem.clone(), &quick());
+        if plan.status != Status::Feasible && plan.status != Status::Optimal {
+            continue;
+        }
+        tried += 1;
+        let fleet = fleet::compile(problem, &plan.relaxed).unwrap();
+        let pinned = ketscale_engine::verify::placement(&fleet, &plan.nodes).unwrap();
+        let stop = AtomicBool::new(false);
+        let meter = Meter::new(Limits {
+            stop: &stop,
+            work: None,
+        });
+        if let Some(shifted) = until_schedulable(&fleet, pinned, &meter) {
+            found += 1;
+            assert!(is_feasible(&fleet, &shifted), "seed {seed}");
+            assert!(
+                (0..ORDERS).all(|order| replay(&fleet, &shifted, order).pending.is_empty()),
+                "seed {seed}"
+            );
+        }
+    }
+    println!("{found} of {tried} realised by shifting pods");
+    assert!(tried >= 20 && found >= 5, "{found} of {tried}");
 }
 
 #[test]

@@ -265,3 +265,100 @@ pub(crate) fn take(room: &mut [u64], size: &[u64], count: u32) -> Option<()> {
     }
     Some(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::{fleet, problem};
+
+    /// Four services, of which the first two may not share a node.
+    fn services() -> Vec<Service> {
+        let mut text = String::from(
+            "schema: ketscale.problem/v1\nname: p\nclusters: [{name: c, provider: gcp, region: europe-west1}]\n\
+             pools: [{name: p, cluster: c, offerings: [{instance_type: e2-standard-4, zone: europe-west1-b, \
+             capacity_type: on-demand}]}]\nservices:\n",
+        );
+        for (name, placement) in [
+            ("a", "anti_affinity: [n/b]"),
+            ("b", ""),
+            ("c", ""),
+            ("d", ""),
+        ] {
+            text.push_str(&format!(
+                "- {{name: n/{name}, clusters: {{c: {{min: 1, max: 9, now: 1}}}}, requests: {{cpu: 1m, memory: 1Mi}}, \
+                 placement: {{{placement}}}}}\n"
+            ));
+        }
+        let problem = problem::read(text.as_bytes(), "p.yaml").unwrap();
+        let problem = problem::resolve(problem, Catalogue::built_in(), "p.yaml").unwrap();
+        fleet::compile(problem, &[]).unwrap().services
+    }
+
+    /// By trying all fillings.
+    fn naive(capacity: &[u64], items: &[Item], used: &mut Vec<u32>) -> Option<f64> {
+        let Some(item) = items.get(used.len()) else {
+            return (used[0] == 0 || used[1] == 0).then_some(0.0);
+        };
+        let mut best: Option<f64> = None;
+        for count in item.least..=item.most {
+            let mut room = capacity.to_vec();
+            if take(&mut room, &item.size, count).is_none() {
+                break;
+            }
+            used.push(count);
+            let rest = naive(&room, items, used);
+            used.pop();
+            let value = rest.map(|rest| rest + item.value * f64::from(count));
+            if value.is_some_and(|value| best.is_none_or(|best| value > best)) {
+                best = value;
+            }
+        }
+        best
+    }
+
+    #[test]
+    fn the_search_finds_what_trying_all_fillings_finds() {
+        let services = services();
+        for seed in 0..3000 {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            let dimensions = random.random_range(1..=4);
+            let mut sizes = |most| -> Vec<u64> {
+                (0..dimensions)
+                    .map(|_| random.random_range(0..most))
+                    .collect()
+            };
+            let capacity = sizes(40);
+            let sizes: Vec<Vec<u64>> = (0..4).map(|_| sizes(12)).collect();
+            let items: Vec<Item> = sizes
+                .into_iter()
+                .enumerate()
+                .map(|(service, size)| {
+                    let least = u32::from(service > 1 && random.random_bool(0.1));
+                    Item {
+                        service,
+                        value: f64::from(random.random_range(-2..9)),
+                        least,
+                        most: least + random.random_range(0..5),
+                        size,
+                    }
+                })
+                .collect();
+            let knapsack = Knapsack {
+                capacity: &capacity,
+                services: &services,
+                most_nodes: u64::MAX,
+            };
+            let found = knapsack.solve(&items).map(|filling| filling.value);
+            assert_eq!(
+                found,
+                naive(&capacity, &items, &mut Vec::new()),
+                "seed {seed}: {items:?} in {capacity:?}"
+            );
+        }
+    }
+}
