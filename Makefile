@@ -45,7 +45,7 @@ check: ## format, lints, docs and scripts, exactly as CI checks them
 
 bench: ## run the benchmarks; one alone with BENCH=name
 	@scripts/deps build
-	cargo bench --workspace $(if $(BENCH),--bench $(BENCH))
+	cargo bench --workspace --bench '$(or $(BENCH),*)'
 
 deps: ## install what the build and the tests need from the system; asks first on a terminal
 	@scripts/deps build test && echo 'Everything that the build needs is here.'
