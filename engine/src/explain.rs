@@ -4,14 +4,14 @@
 //! The prices are the certificate's multipliers (`docs/decisions/bound.md`). With the limit of a row one unit looser, the same
 //! multipliers prove a bound that is lower by the row's multiplier d, so no plan can then cost less than bound − d: loosening saves
 //! at most d on top of what the gap leaves open. Where the certificate has several leaves, d is the largest of theirs, for which
-//! the same holds.
+//! the same holds; what a pod costs is told by the one leaf that the plan itself lies in.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::fleet::{self, Fleet, Level, Service};
-use crate::plan::{Certificate, Plan, ServicePlan};
+use crate::plan::{Branch, Certificate, Leaf, NodeGroup, Plan, ServicePlan};
 use crate::problem::{Mode, Survive};
 
 /// Prices below this are noise of the solver's arithmetic, USD/h.
@@ -64,9 +64,10 @@ pub struct ServiceExplanation {
 pub fn explain(plan: &Plan) -> Result<Explanation, Vec<crate::problem::Issue>> {
     let fleet = fleet::compile(plan.problem.clone(), &plan.relaxed)?;
     let prices = plan.certificate.as_ref().map(prices).unwrap_or_default();
+    let none = BTreeMap::new();
+    let own = own_leaf(plan).map_or(&none, |leaf| &leaf.duals);
     let planned = fleet.services.iter().zip(&plan.services);
-    let services =
-        planned.map(|(service, planned)| explain_service(&fleet, service, planned, &prices));
+    let services = planned.map(|(service, planned)| explain_service(&fleet, service, planned, own));
     // A multiplier above the whole cost says only that the row's limit is 0 or that no price would be too high.
     let dearest = plan
         .cost
@@ -86,6 +87,36 @@ fn prices(certificate: &Certificate) -> BTreeMap<String, f64> {
         *price = price.max(*dual);
     }
     prices
+}
+
+/// The leaf whose decisions the plan keeps.
+fn own_leaf(plan: &Plan) -> Option<&Leaf> {
+    let total = |on: &str| -> u32 {
+        match on.split_once('/') {
+            Some(("replicas", name)) => {
+                let service = plan.services.iter().filter(|service| service.name == name);
+                service.flat_map(|service| service.replicas.values()).sum()
+            }
+            Some((_, offering)) => {
+                let of_offering = |group: &&NodeGroup| {
+                    offering
+                        .strip_prefix(&group.pool)
+                        .and_then(|rest| rest.strip_prefix('/'))
+                        == Some(group.offering.as_str())
+                };
+                let groups = plan.nodes.iter().filter(of_offering);
+                groups.map(|group| group.count).sum()
+            }
+            None => plan.nodes.iter().map(|group| group.count).sum(),
+        }
+    };
+    let keeps = |branch: &Branch| {
+        let total = total(&branch.on);
+        branch.at_most.is_none_or(|most| total <= most)
+            && branch.at_least.is_none_or(|least| total >= least)
+    };
+    let leaves = &plan.certificate.as_ref()?.leaves;
+    leaves.iter().find(|leaf| leaf.branches.iter().all(keeps))
 }
 
 /// Rows with a price that says something: above the noise, and below the `dearest` that can be saved.

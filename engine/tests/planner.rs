@@ -16,6 +16,7 @@ use std::sync::atomic::AtomicBool;
 
 use every_plan::every_plan;
 use ketscale_engine::catalogue::Catalogue;
+use ketscale_engine::explain::explain;
 use ketscale_engine::feasibility::is_feasible;
 use ketscale_engine::fleet;
 use ketscale_engine::improve::until_schedulable;
@@ -137,6 +138,16 @@ fn the_example_is_planned_close_to_its_bound() {
         println!("{packing:?}: saving {saving:.4}, gap {gap:.5}");
         assert!(saving >= 0.1, "{packing:?}: saving {saving}");
         assert!(gap <= most_gap, "{packing:?}: gap {gap}");
+        // A pod is priced by the plan's own part of the search tree; in parts that are all but infeasible it has any price.
+        for service in explain(&plan).unwrap().services {
+            for (cell, usd_per_hour) in service.pod_usd_per_hour {
+                let name = &service.name;
+                assert!(
+                    usd_per_hour < total(&plan).unwrap(),
+                    "{name} in {cell}: {usd_per_hour}"
+                );
+            }
+        }
     }
 }
 
