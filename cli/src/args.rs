@@ -51,7 +51,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Most seconds to search; a search that proves its plan optimal ends earlier.
+    /// Most seconds in all; a fifth of them is kept for the steps, the bound and its verification.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub(crate) time_limit: f64,
     /// Where to write the plan file. Default: nowhere.
@@ -107,7 +107,7 @@ pub(crate) struct PlanArgs {
     /// Seed of everything random.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
-    /// Most seconds to search [default: 30; none when --work-limit is given].
+    /// Most seconds in all, a fifth of them kept for verification [default: 30; none when --work-limit is given].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) time_limit: Option<f64>,
     /// Most work units to search (about a microsecond each): the same plan to the byte on every machine.

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cost::cost;
-use crate::exact::take;
 use crate::feasibility::excess;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, take};
 use crate::limits::Meter;
 use crate::placement::{Group, Placement};
 use crate::scheduler;
@@ -324,17 +323,10 @@ impl<'a> Search<'a> {
         {
             return false;
         }
-        let mut room = class.capacity.clone();
-        let loaded = node.pods.iter().enumerate().filter(|(_, n)| **n > 0);
-        let fits = |(other, n): (usize, &u32)| {
-            take(
-                &mut room,
-                &self.fleet.services[other].pod_size(replicas[other]),
-                *n,
-            )
-        };
-        loaded.map(fits).all(|fit| fit.is_some())
-            && take(&mut room, &service.pod_size(replicas[s]), 1).is_some()
+        let size = |s: usize| self.fleet.services[s].pod_size(replicas[s]);
+        class
+            .room_beside(&node.pods, size)
+            .is_some_and(|mut room| take(&mut room, &size(s), 1).is_some())
     }
 
     /// Replaces a node by a cheaper one: an existing one that is unused, or a new one.
@@ -441,10 +433,7 @@ impl<'a> Search<'a> {
     /// Whether the pods fit a node of the class by size.
     fn holds(&self, class: usize, pods: &[u32]) -> bool {
         let replicas = self.replicas();
-        let mut room = self.fleet.classes[class].capacity.clone();
-        let mut sized = pods.iter().enumerate().filter(|(_, n)| **n > 0);
-        sized.all(|(s, n)| {
-            take(&mut room, &self.fleet.services[s].pod_size(replicas[s]), *n).is_some()
-        })
+        let size = |s: usize| self.fleet.services[s].pod_size(replicas[s]);
+        self.fleet.classes[class].room_beside(pods, size).is_some()
     }
 }

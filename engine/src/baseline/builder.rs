@@ -1,7 +1,6 @@
 //! Nodes with pods, changed pod by pod as the stock tools do.
 
-use crate::exact::take;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, take};
 use crate::packing::Values;
 use crate::placement::{Group, Placement};
 
@@ -186,12 +185,9 @@ impl<'a> Builder<'a> {
         {
             return false;
         }
-        let mut room = class.capacity.clone();
-        let loaded = node.pods.iter().enumerate().filter(|(_, n)| **n > 0);
-        loaded
-            .map(|(other, n)| take(&mut room, &self.size(other), *n))
-            .all(|fit| fit.is_some())
-            && take(&mut room, &self.size(s), 1).is_some()
+        class
+            .room_beside(&node.pods, |other| self.size(other))
+            .is_some_and(|mut room| take(&mut room, &self.size(s), 1).is_some())
     }
 
     fn size(&self, s: usize) -> Vec<u64> {
@@ -347,9 +343,8 @@ impl<'a> Builder<'a> {
 
     fn holds(&self, node: &Group) -> bool {
         let class = &self.fleet.classes[node.class];
-        let mut room = class.capacity.clone();
-        let mut pods = node.pods.iter().enumerate().filter(|(_, n)| **n > 0);
-        pods.all(|(s, n)| *n <= class.most[s] && take(&mut room, &self.size(s), *n).is_some())
+        let allowed = node.pods.iter().zip(&class.most).all(|(n, most)| n <= most);
+        allowed && class.room_beside(&node.pods, |s| self.size(s)).is_some()
     }
 
     /// The placement; nodes that are empty and may go are given back.

@@ -10,10 +10,11 @@ mod dive;
 mod master;
 mod pricing;
 mod rounding;
+mod rows;
 
 pub use column::Column;
 pub(crate) use column::{Prices, cheapest, within_spot_share};
-pub(crate) use pricing::{Filling, take};
+pub(crate) use pricing::Filling;
 
 use branch::{Goal, Tree};
 use master::{Choice, Duals, Master, Objective, Relaxed};
@@ -373,15 +374,13 @@ impl Floors {
             }
             Choice::Pattern(class, pods) => {
                 let class = &fleet.classes[*class];
-                let mut room = class.capacity.clone();
-                pods.iter()
-                    .enumerate()
-                    .filter(|(_, n)| **n > 0)
-                    .all(|(s, n)| {
-                        let service = &fleet.services[s];
-                        *n <= service.node_limit(self.sized[s]).max(class.pinned[s])
-                            && take(&mut room, &service.pod_size(self.sized[s]), *n).is_some()
-                    })
+                let limit = |s: usize| {
+                    let limit = fleet.services[s].node_limit(self.sized[s]);
+                    limit.max(class.pinned[s])
+                };
+                let size = |s: usize| fleet.services[s].pod_size(self.sized[s]);
+                (0..pods.len()).all(|s| pods[s] <= limit(s))
+                    && class.room_beside(pods, size).is_some()
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::fleet::Service;
+use crate::fleet::{Service, take};
 
 /// Pods of one service that may go onto a node.
 #[derive(Clone, Debug)]
@@ -256,14 +256,6 @@ pub(crate) fn most_that_fits(room: &[u64], size: &[u64]) -> u32 {
         .map(|(size, room)| room / size)
         .min();
     u32::try_from(fits.unwrap_or(u64::from(u32::MAX))).unwrap_or(u32::MAX)
-}
-
-/// Takes pods out of the room; `None` (with the room partly used) when they do not fit.
-pub(crate) fn take(room: &mut [u64], size: &[u64], count: u32) -> Option<()> {
-    for (room, size) in room.iter_mut().zip(size) {
-        *room = room.checked_sub(size.checked_mul(u64::from(count))?)?;
-    }
-    Some(())
 }
 
 #[cfg(test)]

@@ -25,9 +25,30 @@ impl Class {
         !self.names.is_empty()
     }
 
+    /// Room left beside pods of the services, each of the `size` given; `None` when they do not fit.
+    pub(crate) fn room_beside(
+        &self,
+        pods: &[u32],
+        size: impl Fn(usize) -> Vec<u64>,
+    ) -> Option<Vec<u64>> {
+        let mut room = self.capacity.clone();
+        for (s, count) in pods.iter().enumerate().filter(|(_, count)| **count > 0) {
+            take(&mut room, &size(s), *count)?;
+        }
+        Some(room)
+    }
+
     /// Number of existing nodes, or `None` for new nodes, of which there is no fixed number.
     pub fn count(&self) -> Option<u32> {
         self.is_existing()
             .then(|| u32::try_from(self.names.len()).unwrap_or(u32::MAX))
     }
+}
+
+/// Takes pods out of the room; `None` (with the room partly used) when they do not fit.
+pub(crate) fn take(room: &mut [u64], size: &[u64], count: u32) -> Option<()> {
+    for (room, size) in room.iter_mut().zip(size) {
+        *room = room.checked_sub(size.checked_mul(u64::from(count))?)?;
+    }
+    Some(())
 }

@@ -14,6 +14,7 @@ mod level;
 mod matching;
 
 pub use class::Class;
+pub(crate) use class::take;
 pub use compile::compile;
 pub use level::Level;
 

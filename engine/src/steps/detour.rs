@@ -138,14 +138,22 @@ fn by_service(hops: &[Hop]) -> BTreeMap<usize, (Pods, Pods)> {
 
 /// Lets pods that are in the way of an arrival wait elsewhere.
 pub(super) fn make_room(state: &mut State<'_>, journal: &mut Journal<'_>) -> bool {
+    clear_the_way(state, |state, node, pods| {
+        wait_elsewhere(state, journal, node, pods)
+    })
+}
+
+/// Clears pods that are in the way of an arrival off their node; false when that succeeds nowhere.
+fn clear_the_way(
+    state: &mut State<'_>,
+    mut clear: impl FnMut(&mut State<'_>, usize, &[usize]) -> bool,
+) -> bool {
     for node in 0..state.nodes.len() {
-        for service in state
-            .services()
-            .filter(|s| state.nodes[node].deficit(*s) > 0)
-            .collect::<Vec<_>>()
-        {
-            let in_the_way = in_the_way(state, node, service);
-            if in_the_way.is_some_and(|pods| wait_elsewhere(state, journal, node, &pods)) {
+        for service in state.services() {
+            if state.nodes[node].deficit(service) > 0
+                && let Some(pods) = in_the_way(state, node, service)
+                && clear(state, node, &pods)
+            {
                 return true;
             }
         }
@@ -192,19 +200,9 @@ pub(super) fn do_without(state: &mut State<'_>, journal: &mut Journal<'_>) -> bo
     {
         return true;
     }
-    for node in 0..state.nodes.len() {
-        for service in state
-            .services()
-            .filter(|s| state.nodes[node].deficit(*s) > 0)
-            .collect::<Vec<_>>()
-        {
-            let in_the_way = in_the_way(state, node, service);
-            if in_the_way.is_some_and(|pods| remove(state, journal, node, &pods)) {
-                return true;
-            }
-        }
-    }
-    false
+    clear_the_way(state, |state, node, pods| {
+        remove(state, journal, node, pods)
+    })
 }
 
 /// Nodes to be given back with their pods, one entry each, the emptiest first; none unless another node waits to come up.

@@ -1,0 +1,112 @@
+//! Offerings, and which services their nodes take.
+
+use super::{Compiler, add, cluster_index, fits, subtract};
+use crate::fleet::Offering;
+use crate::fleet::matching::{Labels, tolerates};
+use crate::problem::CapacityType;
+
+impl Compiler<'_> {
+    pub(super) fn offerings(&mut self) {
+        for (pool_index, pool) in self.problem.pools.iter().enumerate() {
+            let cluster = cluster_index(self.problem, &pool.cluster);
+            for offering in &pool.offerings {
+                let path = format!("pools.{}.offerings.{}", pool.name, offering.name());
+                let (Some(usd_per_hour), Some(allocatable)) =
+                    (offering.usd_per_hour, &offering.allocatable)
+                else {
+                    self.issue(
+                        path,
+                        "has no price or no allocatable; write usd_per_hour and allocatable"
+                            .to_owned(),
+                    );
+                    continue;
+                };
+                let zone = self
+                    .zones
+                    .iter()
+                    .position(|z| z.cluster == cluster && z.name == offering.zone)
+                    .unwrap_or(0);
+                let spot = offering.capacity_type == CapacityType::Spot;
+                let startup =
+                    usd_per_hour * pool.startup_seconds / 3600.0 / self.problem.horizon_hours;
+                self.offerings.push(Offering {
+                    pool: pool_index,
+                    name: offering.name(),
+                    cluster,
+                    zone,
+                    cell: 2 * zone + usize::from(spot),
+                    capacity_type: offering.capacity_type,
+                    usd_per_hour,
+                    interruptions_per_hour: if spot {
+                        offering.interruptions_per_hour.unwrap_or(0.0)
+                    } else {
+                        0.0
+                    },
+                    startup_usd_per_hour: if self.problem.current.is_some() {
+                        startup
+                    } else {
+                        0.0
+                    },
+                    allocatable: self.vector(allocatable),
+                    eligible: Vec::new(),
+                });
+            }
+        }
+        for index in 0..self.offerings.len() {
+            self.offerings[index].eligible = (0..self.problem.services.len())
+                .map(|s| self.is_eligible(s, &self.offerings[index]))
+                .collect();
+        }
+    }
+
+    /// Labels and source entries of an offering.
+    fn labels(&self, offering: &Offering) -> Labels {
+        let pool = &self.problem.pools[offering.pool];
+        let source = pool
+            .offerings
+            .iter()
+            .find(|o| o.name() == offering.name)
+            .unwrap_or(&pool.offerings[0]);
+        Labels::of(&self.problem.clusters[offering.cluster], pool, source)
+    }
+
+    fn is_eligible(&self, service: usize, offering: &Offering) -> bool {
+        let service = &self.problem.services[service];
+        let labels = self.labels(offering);
+        let room = subtract(&offering.allocatable, &self.overhead(offering));
+        service
+            .clusters
+            .contains_key(&self.problem.clusters[offering.cluster].name)
+            && service
+                .placement
+                .architectures
+                .iter()
+                .any(|a| a == labels.architecture())
+            && labels.match_selector(&service.placement.selector)
+            && tolerates(
+                &service.placement.tolerations,
+                &self.problem.pools[offering.pool].taints,
+            )
+            && fits(&self.pod_vector(&service.requests), &room)
+    }
+
+    /// What daemonsets take on a node of the offering.
+    pub(super) fn overhead(&self, offering: &Offering) -> Vec<u64> {
+        let labels = self.labels(offering);
+        let pool = &self.problem.pools[offering.pool];
+        let mut sum = vec![0; self.resources.len()];
+        for daemonset in &self.problem.daemonsets {
+            let here = daemonset
+                .clusters
+                .as_ref()
+                .is_none_or(|names| names.contains(&pool.cluster));
+            if here
+                && labels.match_selector(&daemonset.selector)
+                && tolerates(&daemonset.tolerations, &pool.taints)
+            {
+                add(&mut sum, &self.pod_vector(&daemonset.requests));
+            }
+        }
+        sum
+    }
+}
