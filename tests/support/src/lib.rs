@@ -1,7 +1,7 @@
 //! What a test does when the machine lacks a file or a server.
 //!
 //! A test that needs something from outside the repository asks here. Where the thing is missing the
-//! test returns early, and one line in `target/skipped-tests.txt` says so; `make test` prints that list at the
+//! test returns early, and one line in `skipped-tests.txt` of cargo's target folder says so; `make test` prints that list at the
 //! end. Where the environment variable `KETSCALE_REQUIRE` names the thing, its absence fails the test instead:
 //! a machine that is meant to run everything cannot skip anything by accident.
 //!
@@ -55,7 +55,10 @@ fn is_required(word: &str, required: &str) -> bool {
 /// Appends to the list that `make test` prints. A list that cannot be written must not fail the test, which
 /// has said its line on stderr already.
 fn record(line: &str) {
-    let list = workspace().join("target/skipped-tests.txt");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let list = target
+        .unwrap_or_else(|| workspace().join("target"))
+        .join("skipped-tests.txt");
     if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(list) {
         let _ = file.write_all(line.as_bytes());
     }
