@@ -93,6 +93,19 @@ pub enum Error {
     Simulator(#[from] ketscale_optimizer::simulator::Error),
 }
 
+impl Settings {
+    fn angle_search(&self) -> qaoa::Settings {
+        qaoa::Settings {
+            depth: self.depth,
+            objective: Objective::Expectation,
+            max_evaluations: self.evaluations,
+            shots: self.shots,
+            seed: self.seed,
+            ..qaoa::Settings::default()
+        }
+    }
+}
+
 /// Runs all four on the register of the axes; digit 0 is the incumbent's choice.
 ///
 /// # Errors
@@ -111,15 +124,8 @@ pub fn sample(
     let register = Register::new(&axes.levels())?;
     let table = Table::table(&register, Surrogate::new(fleet, axes).table())?;
     let start = Start::warm(&register, &vec![0; axes.services.len()], settings.epsilon)?;
-    let search = qaoa::Settings {
-        depth: settings.depth,
-        objective: Objective::Expectation,
-        max_evaluations: settings.evaluations,
-        shots: settings.shots,
-        seed: settings.seed,
-        ..qaoa::Settings::default()
-    };
     let limits = Limits::new(Some(meter.stop()), None);
+    let search = settings.angle_search();
     let found = qaoa::search(&table, Mixer::Complete, &start, &search, &limits)?;
     let passes = limits.spent();
     meter.spend(passes * 1000);

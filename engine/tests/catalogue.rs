@@ -315,6 +315,7 @@ fn rows_of(provider: Provider) -> Vec<&'static InstanceType> {
 type Keeps = fn(&InstanceType) -> bool;
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one case after another")]
 fn each_filter_keeps_exactly_what_it_says() {
     let catalogue = Catalogue::built_in();
     let cases: [(Filter, Keeps); 9] = [

@@ -76,6 +76,7 @@ fn amounts(resources: &Resources) -> BTreeMap<&str, u64> {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one case after another")]
 fn the_committed_cluster_translates() {
     let translation = translated(CLUSTER);
     let problem = &translation.problem;

@@ -21,6 +21,7 @@
     missing_docs,
     unreachable_pub,
     clippy::all,
+    clippy::too_many_lines,
     reason = "generated code; the contract carries the documentation"
 )]
 pub mod v1 {

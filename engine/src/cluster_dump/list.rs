@@ -147,14 +147,7 @@ impl Dump {
     fn missing_kinds(&self) -> Vec<Issue> {
         let mut missing = Vec::new();
         let mut require = |present: bool, kind: &str, why: &str| {
-            if !present {
-                let message = format!("the dump has no {kind}{why}; make it with: {COMMAND}");
-                missing.push(Issue {
-                    path: "items".to_owned(),
-                    line: None,
-                    message,
-                });
-            }
+            missing.extend((!present).then(|| without(kind, why)));
         };
         require(
             !self.nodes.is_empty(),
@@ -194,6 +187,14 @@ impl Dump {
                 );
             }
         }
+        missing.extend(self.missing_volumes());
+        missing.dedup();
+        missing
+    }
+
+    /// Claims that pods use, and volumes that claims are bound to.
+    fn missing_volumes(&self) -> Vec<Issue> {
+        let mut missing = Vec::new();
         let claims = |pod: &&Pod| {
             pod.spec
                 .volumes
@@ -201,25 +202,16 @@ impl Dump {
                 .any(|volume| volume.persistent_volume_claim.is_some())
         };
         if let (Some(pod), true) = (self.pods.iter().find(claims), self.claims.is_empty()) {
-            require(
-                false,
-                "PersistentVolumeClaim",
-                &format!(", yet Pod {} uses one", pod.metadata.full_name()),
-            );
+            let why = format!(", yet Pod {} uses one", pod.metadata.full_name());
+            missing.push(without("PersistentVolumeClaim", &why));
         }
-        if let (Some(claim), true) = (
-            self.claims
-                .iter()
-                .find(|claim| !claim.spec.volume_name.is_empty()),
-            self.volumes.is_empty(),
-        ) {
-            let why = format!(
-                ", yet PersistentVolumeClaim {} is bound to one",
-                claim.metadata.full_name()
-            );
-            require(false, "PersistentVolume", &why);
+        let mut claims = self.claims.iter();
+        let bound = claims.find(|claim| !claim.spec.volume_name.is_empty());
+        if let (Some(claim), true) = (bound, self.volumes.is_empty()) {
+            let claim = claim.metadata.full_name();
+            let why = format!(", yet PersistentVolumeClaim {claim} is bound to one");
+            missing.push(without("PersistentVolume", &why));
         }
-        missing.dedup();
         missing
     }
 
@@ -321,4 +313,13 @@ fn line_of(text: &str, part: &str) -> usize {
         .take(offset)
         .filter(|byte| *byte == b'\n')
         .count()
+}
+
+/// A kind that the dump must have and has not.
+fn without(kind: &str, why: &str) -> Issue {
+    Issue {
+        path: "items".to_owned(),
+        line: None,
+        message: format!("the dump has no {kind}{why}; make it with: {COMMAND}"),
+    }
 }

@@ -176,10 +176,7 @@ impl<'a> Table<'a> {
     /// Keeping everything as it is, when that is feasible.
     fn unchanged(&mut self, current: Option<Placement>) {
         if let Some(placement) = current {
-            let realised = self.realisable(placement);
-            let (placement, extra) = realised.map_or((None, None), |(placement, extra)| {
-                (Some(placement), Some(extra))
-            });
+            let (placement, extra) = self.realisable(placement).unzip();
             self.push("unchanged", placement, extra, 0, "what runs now".to_owned());
         }
     }
@@ -243,9 +240,7 @@ impl<'a> Table<'a> {
         placements.extend(starts.iter().cloned());
         let best = self.best(placements);
         let note = format!("{} rounds of column generation", exact.relaxation.rounds);
-        let (placement, extra) = best.map_or((None, None), |(placement, extra)| {
-            (Some(placement), Some(extra))
-        });
+        let (placement, extra) = best.unzip();
         self.push("exact", placement, extra, self.meter.used() - before, note);
         Some(exact)
     }
@@ -279,32 +274,20 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// The samplers' rows, on a register of choices around the cheapest placement so far.
     fn samples(&mut self, exact: Option<&Exact>) -> Option<QaoaReport> {
-        let known: Vec<Placement> = self
-            .rows
-            .iter()
-            .filter_map(|(_, placement)| placement.clone())
-            .collect();
         let relaxed = exact.map(|exact| &exact.relaxation);
-        let candidates = exact
-            .map(|exact| exact.placements.clone())
-            .unwrap_or_default();
-        let feasible: Vec<Placement> = known
-            .into_iter()
-            .chain(candidates)
-            .filter(|p| is_feasible(self.fleet, p))
-            .collect();
+        let feasible = self.feasible(exact);
         let incumbent = feasible
             .iter()
-            .min_by(|a, b| self.total(a).total_cmp(&self.total(b)))?
-            .clone();
+            .min_by(|a, b| self.total(a).total_cmp(&self.total(b)))?;
         if !self.meter.goes_on() {
             self.push("qaoa", None, None, 0, "no time was left".to_owned());
             return None;
         }
         let axes = choices::axes(
             self.fleet,
-            &incumbent,
+            incumbent,
             &feasible,
             relaxed,
             self.settings.most_states,
@@ -325,25 +308,7 @@ impl<'a> Table<'a> {
         }));
         match sampled {
             Ok(Ok(outcome)) => {
-                let work = self.meter.used() - before;
-                for source in Source::ALL {
-                    let best = self.best(outcome.best.get(&source).cloned().into_iter().collect());
-                    let (placement, extra) = best.map_or((None, None), |(placement, extra)| {
-                        (Some(placement), Some(extra))
-                    });
-                    let note = if source == Source::Qaoa {
-                        outcome.note.clone()
-                    } else {
-                        String::new()
-                    };
-                    self.push(
-                        source.as_str(),
-                        placement,
-                        extra,
-                        if source == Source::Qaoa { work } else { 0 },
-                        note,
-                    );
-                }
+                self.sampled(&outcome, self.meter.used() - before);
                 Some(outcome.report)
             }
             Ok(Err(error)) => {
@@ -354,6 +319,34 @@ impl<'a> Table<'a> {
                 self.failed("qaoa", "the solver panicked; please report it".to_owned());
                 None
             }
+        }
+    }
+
+    /// Feasible placements known so far.
+    fn feasible(&self, exact: Option<&Exact>) -> Vec<Placement> {
+        let published = self
+            .rows
+            .iter()
+            .filter_map(|(_, placement)| placement.as_ref());
+        let found = exact.iter().flat_map(|exact| &exact.placements);
+        published
+            .chain(found)
+            .filter(|placement| is_feasible(self.fleet, placement))
+            .cloned()
+            .collect()
+    }
+
+    /// A row for each sampler; the work is told with QAOA's.
+    fn sampled(&mut self, outcome: &sampling::Outcome, work: u64) {
+        for source in Source::ALL {
+            let best = self.best(outcome.best.get(&source).cloned().into_iter().collect());
+            let (placement, extra) = best.unzip();
+            let (work, note) = if source == Source::Qaoa {
+                (work, outcome.note.clone())
+            } else {
+                (0, String::new())
+            };
+            self.push(source.as_str(), placement, extra, work, note);
         }
     }
 }

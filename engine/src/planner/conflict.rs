@@ -98,94 +98,97 @@ fn is_infeasible(problem: &ProblemFile, fleet: &Fleet, meter: &Meter) -> bool {
 }
 
 fn families(problem: &ProblemFile) -> Vec<Family> {
-    let mut families = Vec::new();
-    let mut add = |present: bool, name: String, without: Box<dyn Fn(&mut ProblemFile)>| {
-        if present {
-            families.push(Family { name, without });
-        }
-    };
-    let policy = &problem.policy;
-    add(
-        policy.budget_usd_per_hour.is_some(),
-        "policy.budget_usd_per_hour".into(),
-        Box::new(|p| p.policy.budget_usd_per_hour = None),
-    );
-    add(
-        policy.max_moves.is_some(),
-        "policy.max_moves".into(),
-        Box::new(|p| p.policy.max_moves = None),
-    );
-    for (index, cap) in policy.caps.iter().enumerate() {
-        let name = cap.name.clone();
-        add(
-            true,
-            format!("policy.caps.{}", policy.caps[index].name),
-            Box::new(move |p| p.policy.caps.retain(|cap| cap.name != name)),
-        );
-    }
-    for (index, pool) in problem.pools.iter().enumerate() {
-        add(
-            pool.nodes.max.is_some(),
-            format!("pools.{}.nodes.max", pool.name),
-            Box::new(move |p| p.pools[index].nodes.max = None),
-        );
-        let limited = pool
-            .offerings
-            .iter()
-            .any(|offering| offering.available_nodes.is_some());
-        let unlimited = move |p: &mut ProblemFile| {
-            p.pools[index]
-                .offerings
-                .iter_mut()
-                .for_each(|o| o.available_nodes = None)
-        };
-        add(
-            limited,
-            format!("pools.{}.offerings.*.available_nodes", pool.name),
-            Box::new(unlimited),
-        );
-    }
-    for (index, service) in problem.services.iter().enumerate() {
-        let path = |key: &str| format!("services.{}.placement.{key}", service.name);
-        let change = |change: fn(&mut Placement)| {
-            Box::new(move |p: &mut ProblemFile| change(&mut p.services[index].placement))
-        };
-        let placement = &service.placement;
-        add(
-            placement.survive != Survive::None,
-            path("survive"),
-            change(|p| p.survive = Survive::None),
-        );
-        add(
-            placement.spot_share_max < 1.0,
-            path("spot_share_max"),
-            change(|p| p.spot_share_max = 1.0),
-        );
-        add(
-            placement.max_skew.is_some(),
-            path("max_skew"),
-            change(|p| p.max_skew = None),
-        );
-        add(
-            placement.min_zones > 1,
-            path("min_zones"),
-            change(|p| p.min_zones = 1),
-        );
-        add(
-            placement.max_per_node.is_some(),
-            path("max_per_node"),
-            change(|p| p.max_per_node = None),
-        );
-        add(
-            !placement.anti_affinity.is_empty(),
-            path("anti_affinity"),
-            change(|p| p.anti_affinity.clear()),
-        );
-        add(
-            !placement.zonal_volumes.is_empty(),
-            path("zonal_volumes"),
-            change(|p| p.zonal_volumes.clear()),
-        );
-    }
+    let mut families = policy_families(problem);
+    families.extend((0..problem.pools.len()).flat_map(|index| pool_families(problem, index)));
+    families.extend((0..problem.services.len()).flat_map(|index| service_families(problem, index)));
     families
+}
+
+impl Family {
+    /// `None` where the problem has no such constraint.
+    fn new(
+        present: bool,
+        name: String,
+        without: impl Fn(&mut ProblemFile) + 'static,
+    ) -> Option<Self> {
+        present.then(|| Self {
+            name,
+            without: Box::new(without),
+        })
+    }
+}
+
+fn policy_families(problem: &ProblemFile) -> Vec<Family> {
+    let policy = &problem.policy;
+    let budget = Family::new(
+        policy.budget_usd_per_hour.is_some(),
+        "policy.budget_usd_per_hour".to_owned(),
+        |p| p.policy.budget_usd_per_hour = None,
+    );
+    let max_moves = Family::new(
+        policy.max_moves.is_some(),
+        "policy.max_moves".to_owned(),
+        |p| p.policy.max_moves = None,
+    );
+    let caps = policy.caps.iter().filter_map(|cap| {
+        let name = cap.name.clone();
+        Family::new(true, format!("policy.caps.{name}"), move |p| {
+            p.policy.caps.retain(|cap| cap.name != name);
+        })
+    });
+    budget.into_iter().chain(max_moves).chain(caps).collect()
+}
+
+fn pool_families(problem: &ProblemFile, index: usize) -> Vec<Family> {
+    let pool = &problem.pools[index];
+    let max = Family::new(
+        pool.nodes.max.is_some(),
+        format!("pools.{}.nodes.max", pool.name),
+        move |p| p.pools[index].nodes.max = None,
+    );
+    let available = Family::new(
+        pool.offerings
+            .iter()
+            .any(|offering| offering.available_nodes.is_some()),
+        format!("pools.{}.offerings.*.available_nodes", pool.name),
+        move |p| {
+            let offerings = p.pools[index].offerings.iter_mut();
+            offerings.for_each(|o| o.available_nodes = None);
+        },
+    );
+    max.into_iter().chain(available).collect()
+}
+
+fn service_families(problem: &ProblemFile, index: usize) -> Vec<Family> {
+    let service = &problem.services[index];
+    let placement = &service.placement;
+    type Rule = (bool, &'static str, fn(&mut Placement));
+    let rules: [Rule; 7] = [
+        (placement.survive != Survive::None, "survive", |p| {
+            p.survive = Survive::None;
+        }),
+        (placement.spot_share_max < 1.0, "spot_share_max", |p| {
+            p.spot_share_max = 1.0;
+        }),
+        (placement.max_skew.is_some(), "max_skew", |p| {
+            p.max_skew = None;
+        }),
+        (placement.min_zones > 1, "min_zones", |p| p.min_zones = 1),
+        (placement.max_per_node.is_some(), "max_per_node", |p| {
+            p.max_per_node = None;
+        }),
+        (!placement.anti_affinity.is_empty(), "anti_affinity", |p| {
+            p.anti_affinity.clear();
+        }),
+        (!placement.zonal_volumes.is_empty(), "zonal_volumes", |p| {
+            p.zonal_volumes.clear();
+        }),
+    ];
+    let family = |(present, key, change): Rule| {
+        let name = format!("services.{}.placement.{key}", service.name);
+        Family::new(present, name, move |p| {
+            change(&mut p.services[index].placement);
+        })
+    };
+    rules.into_iter().filter_map(family).collect()
 }

@@ -20,6 +20,7 @@ fn on(labels: Value, provider_id: &str) -> Dump {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one case after another")]
 fn pools_and_capacity_types_are_read_from_each_providers_labels() {
     let place = |region: &str, zone: &str, kind: &str| {
         json!({"topology.kubernetes.io/region": region, "topology.kubernetes.io/zone": zone, "kubernetes.io/arch": "amd64",

@@ -257,6 +257,7 @@ fn static_pods_of_every_node_are_a_daemonset_and_others_foreign() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one case after another")]
 fn what_must_stay_holds_its_node_with_a_reason() {
     type Change<'a> = &'a dyn Fn(&mut Dump);
     let annotate = |dump: &mut Dump, kind: &str, key: &str, value: &str| {

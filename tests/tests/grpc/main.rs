@@ -67,6 +67,7 @@ fn named(id: &str, problem: &str) -> CreatePlanRequest {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "one case after another")]
 async fn a_plan_is_made_kept_listed_and_verified() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("plans.sqlite"), &[]);

@@ -30,6 +30,7 @@ fn fields(status: &Status) -> Vec<String> {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "one case after another")]
 async fn mistakes_are_told_field_by_field() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("plans.sqlite"), &[]);

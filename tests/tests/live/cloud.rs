@@ -24,6 +24,7 @@ const PODS: [Pod; 7] = [
     },
 ];
 
+#[allow(clippy::too_many_lines, reason = "one case after another")]
 pub fn state(text: &mut String) {
     let shop = [("cluster", "cloud"), ("namespace", "shop")];
     let of = |labels: &[(&'static str, &'static str)]| [&shop, labels].concat();

@@ -10,6 +10,7 @@ use super::prometheus::{Prometheus, WINDOW};
 use super::server;
 
 /// The same by the commands that people use.
+#[allow(clippy::too_many_lines, reason = "one case after another")]
 pub async fn through_the_binary(prometheus: &Prometheus) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();

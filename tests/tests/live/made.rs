@@ -10,6 +10,7 @@ use super::prometheus::Prometheus;
 use super::{queries, service};
 
 /// A complete problem from kube-state-metrics alone.
+#[allow(clippy::too_many_lines, reason = "one case after another")]
 pub async fn a_problem_is_made(prometheus: &Prometheus, now: Timestamp) {
     let (client, queries, catalogue) = (prometheus.client(), queries(), Catalogue::built_in());
     let made = problem_from(&client, &queries, Some("cloud"), catalogue, now)

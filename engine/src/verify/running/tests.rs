@@ -109,6 +109,7 @@ fn take(running: &mut Running<'_>, change: Change, seconds: f64) -> Result<(), S
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one case after another")]
 fn every_broken_rule_is_told() {
     let fleet = fleet();
     let planned = Placement::current(&fleet);
