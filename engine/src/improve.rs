@@ -193,34 +193,44 @@ impl<'a> Search<'a> {
         services.sort_by_key(|s| std::cmp::Reverse(before.services.get(s).copied().unwrap_or(0)));
         for s in services {
             for from in 0..self.nodes.len() {
-                if self.nodes[from].pods[s] == 0 {
-                    continue;
-                }
                 let cell = |i: usize| self.fleet.offering_of(self.nodes[i].class).cell;
                 let elsewhere = (0..self.nodes.len()).filter(|to| cell(*to) != cell(from));
-                let targets: Vec<Option<usize>> = elsewhere.map(Some).chain([None]).collect();
-                for to in targets {
+                for to in elsewhere.map(Some).chain([None]).collect::<Vec<_>>() {
                     if !self.meter.goes_on() {
                         return None;
                     }
-                    if to.is_some_and(|to| !self.has_room(&self.nodes[to], s, &replicas)) {
-                        continue;
-                    }
-                    let mut nodes = self.nodes.clone();
-                    nodes[from].pods[s] -= 1;
-                    to.iter().for_each(|to| nodes[*to].pods[s] += 1);
-                    let placement = Placement { groups: nodes };
-                    if excess(self.fleet, &placement) > 0.0 {
-                        continue;
-                    }
-                    if let Some(pending) = self.pending(&placement.groups, Some(before)) {
-                        self.nodes = placement.groups;
+                    if let Some(pending) = self.shift(s, from, to, &replicas, before) {
                         return Some(pending);
                     }
                 }
             }
         }
         None
+    }
+
+    /// Moves one pod, or takes it off, if that is feasible and leaves fewer pending than before.
+    fn shift(
+        &mut self,
+        s: usize,
+        from: usize,
+        to: Option<usize>,
+        replicas: &[u32],
+        before: &Pending,
+    ) -> Option<Pending> {
+        let has_room = |to: usize| self.has_room(&self.nodes[to], s, replicas);
+        if self.nodes[from].pods[s] == 0 || !to.is_none_or(has_room) {
+            return None;
+        }
+        let mut nodes = self.nodes.clone();
+        nodes[from].pods[s] -= 1;
+        to.iter().for_each(|to| nodes[*to].pods[s] += 1);
+        let placement = Placement { groups: nodes };
+        if excess(self.fleet, &placement) > 0.0 {
+            return None;
+        }
+        let pending = self.pending(&placement.groups, Some(before))?;
+        self.nodes = placement.groups;
+        Some(pending)
     }
 
     /// Moves one pod to another node.

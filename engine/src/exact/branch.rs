@@ -145,9 +145,10 @@ impl Tree {
             master,
             meter,
         };
-        let (_, solved) = search.solve(self.open[self.weakest()].branches.clone())?;
+        let solved = search.solve(self.open[self.weakest()].branches.clone());
         search.lift();
-        solved.map(|(relaxed, _)| relaxed)
+        let (relaxed, _) = solved?.1?;
+        Some(relaxed)
     }
 
     /// The leaves with their multipliers.

@@ -47,13 +47,12 @@ fn descend(
     floors: &Floors,
     meter: &Meter,
     found: &mut Vec<(f64, Placement)>,
-) -> Option<()> {
+) {
     let sunk = fleet.sunk_usd_per_hour();
     let mut bounds: Vec<(f64, f64)> = Vec::new();
     let mut last: Option<(usize, f64)> = None;
     let mut taken_back = 0;
-    loop {
-        let (relaxed, _) = generate(fleet, master, floors, ROUNDS, meter)?;
+    while let Some((relaxed, _)) = generate(fleet, master, floors, ROUNDS, meter) {
         let known = bounds.len();
         bounds.extend(master.choices[known..].iter().map(|choice| {
             (
@@ -67,7 +66,9 @@ fn descend(
         }));
         if relaxed.broken > 1e-6 {
             // The last decision was wrong: forbid it instead, and go on.
-            let (index, least) = last.take().filter(|_| taken_back < MOST_TAKEN_BACK)?;
+            let Some((index, least)) = last.take().filter(|_| taken_back < MOST_TAKEN_BACK) else {
+                return;
+            };
             taken_back += 1;
             bounds[index] = (least, least);
             master.bound(index, least, least);
@@ -82,7 +83,7 @@ fn descend(
             .fold(f64::INFINITY, f64::min);
         let decisions = decisions(master, &relaxed, &bounds);
         if decisions.is_empty() || relaxed.objective + sunk >= best || !meter.goes_on() {
-            return None;
+            return;
         }
         for (index, least) in decisions {
             last = Some((index, bounds[index].0.max(least - 1.0)));
