@@ -48,6 +48,22 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// Meters for `count` parts that are done side by side, each with an equal share of the work left: which of them ends first must
+    /// not decide what the others may do.
+    pub fn shares(&'a self, count: usize) -> Vec<Part<'a>> {
+        let left = |limit: u64| limit.saturating_sub(self.used());
+        let count_of_shares = u64::try_from(count).unwrap_or(u64::MAX).max(1);
+        let work = self.limits.work.map(|limit| left(limit) / count_of_shares);
+        let part = |_| Part {
+            whole: self,
+            meter: Meter::new(Limits {
+                stop: self.limits.stop,
+                work,
+            }),
+        };
+        (0..count).map(part).collect()
+    }
+
     /// Charges work.
     pub fn spend(&self, units: u64) {
         self.used.fetch_add(units, Ordering::Relaxed);

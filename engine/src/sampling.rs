@@ -308,19 +308,21 @@ impl Bench<'_> {
             .copied()
             .filter(|state| !self.known.contains_key(state))
             .collect();
-        let packed = parallel::map(&new, |state| {
-            if self.meter.goes_on() {
-                self.packed(*state)
+        let shared: Vec<_> = new.iter().zip(self.meter.shares(new.len())).collect();
+        let packed = parallel::map(&shared, |(state, share)| {
+            if share.goes_on() {
+                self.packed(**state, share)
             } else {
                 None
             }
         });
+        drop(shared);
         self.known.extend(new.into_iter().zip(packed));
     }
 
     /// The cheaper packing of a state that is feasible, or becomes so by a few local changes: on the offerings chosen, or on any of the
     /// same cells.
-    fn packed(&self, state: usize) -> Option<(f64, Placement)> {
+    fn packed(&self, state: usize, meter: &Meter) -> Option<(f64, Placement)> {
         let digits = self.register.digits(state).ok()?;
         let chosen: Vec<&Choice> = self.axes.decode(&digits);
         let columns: Vec<Column> = chosen
@@ -336,7 +338,7 @@ impl Bench<'_> {
             .iter()
             .filter_map(|demand| pack(self.fleet, demand, self.values));
         let feasible = placements.filter_map(|placement| {
-            until_feasible(self.fleet, placement, &self.meter.part(REPAIR_WORK))
+            until_feasible(self.fleet, placement, &meter.part(REPAIR_WORK))
         });
         let priced =
             feasible.map(|placement| (cost(self.fleet, &placement).total_usd_per_hour, placement));

@@ -275,6 +275,35 @@ fn the_same_run_gives_the_same_bytes() {
     }
 }
 
+/// Wherever a work limit ends the run, and however many threads share the work.
+#[test]
+fn a_work_limit_gives_the_same_bytes_on_any_number_of_threads() {
+    let run = |threads: usize, seed: u64, work: u64| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| {
+            let stop = AtomicBool::new(false);
+            let limits = Limits {
+                stop: &stop,
+                work: Some(work),
+            };
+            let problem = random_problem(seed);
+            let plan = plan(problem, Source::default(), &quick(), &limits, &|_, _| {});
+            plan.unwrap().bytes().to_vec()
+        })
+    };
+    for seed in 0..12 {
+        for work in [500, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000] {
+            let once = run(1, seed, work);
+            for threads in [2, 7] {
+                assert!(
+                    once == run(threads, seed, work),
+                    "seed {seed}, work {work}, {threads} threads"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn every_solver_can_be_asked_for() {
     let problem = random_problem(3);

@@ -236,9 +236,8 @@ impl Search<'_, '_> {
                 .bound_nodes(offering, range(&Sum::Nodes(offering).name(self.fleet)));
         }
         for index in 0..self.master.choices.len() {
-            let admitted = floors.admits(self.fleet, &self.master.choices[index]);
-            self.master
-                .bound(index, 0.0, if admitted { f64::INFINITY } else { 0.0 });
+            let most = floors.most_weight(self.fleet, &self.master.choices[index]);
+            self.master.bound(index, 0.0, most);
         }
         floors
     }

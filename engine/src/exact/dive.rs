@@ -27,8 +27,8 @@ pub(super) fn dive(
     meter: &Meter,
 ) -> Vec<Placement> {
     for index in 0..master.choices.len() {
-        let admitted = floors.admits(fleet, &master.choices[index]);
-        master.bound(index, 0.0, if admitted { f64::INFINITY } else { 0.0 });
+        let most = floors.most_weight(fleet, &master.choices[index]);
+        master.bound(index, 0.0, most);
     }
     let mut found = Vec::new();
     descend(fleet, master, floors, meter, &mut found);
@@ -54,16 +54,8 @@ fn descend(
     let mut taken_back = 0;
     while let Some((relaxed, _)) = generate(fleet, master, floors, ROUNDS, meter) {
         let known = bounds.len();
-        bounds.extend(master.choices[known..].iter().map(|choice| {
-            (
-                0.0,
-                if floors.admits(fleet, choice) {
-                    f64::INFINITY
-                } else {
-                    0.0
-                },
-            )
-        }));
+        let new = master.choices[known..].iter();
+        bounds.extend(new.map(|choice| (0.0, floors.most_weight(fleet, choice))));
         if relaxed.broken > 1e-6 {
             // The last decision was wrong: forbid it instead, and go on.
             let Some((index, least)) = last.take().filter(|_| taken_back < MOST_TAKEN_BACK) else {

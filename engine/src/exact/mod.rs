@@ -42,8 +42,6 @@ const CONSISTENT_LEAVES: usize = 24;
 pub struct Relaxation {
     /// Multipliers of the best bound.
     pub leaf: Leaf,
-    /// Value of the linear programme, USD/h (a bound only when generation ended by itself).
-    pub objective: f64,
     /// What pods are worth, by the duals.
     pub values: Values,
     /// Columns of each service by falling weight in the relaxation, with reduced cost in USD/h.
@@ -80,10 +78,15 @@ impl Exact<'_> {
     }
 }
 
-/// Generates columns and solves for whole numbers, starting from known placements.
+/// Generates columns and solves for whole numbers, starting from known placements; its search tree has `most_leaves` at most.
 ///
 /// `None` when HiGHS fails or a service has no admissible column at all.
-pub fn solve<'a>(fleet: &'a Fleet, starts: &[Placement], meter: &Meter) -> Option<Exact<'a>> {
+pub fn solve<'a>(
+    fleet: &'a Fleet,
+    starts: &[Placement],
+    most_leaves: usize,
+    meter: &Meter,
+) -> Option<Exact<'a>> {
     let penalty = penalty(fleet);
     let mut master = Master::new(fleet, Objective::Cost { penalty })?;
     seed(fleet, &mut master, starts)?;
@@ -97,7 +100,7 @@ pub fn solve<'a>(fleet: &'a Fleet, starts: &[Placement], meter: &Meter) -> Optio
             fleet,
             &mut master,
             Goal::Consistent,
-            CONSISTENT_LEAVES,
+            CONSISTENT_LEAVES.min(most_leaves),
             meter,
         );
         relaxed = tree
@@ -107,7 +110,6 @@ pub fn solve<'a>(fleet: &'a Fleet, starts: &[Placement], meter: &Meter) -> Optio
     }
     let relaxation = Relaxation {
         leaf,
-        objective: relaxed.objective,
         values: Values::of_duals(fleet, &relaxed.duals.pods, &relaxed.duals.moves),
         columns: weighted_columns(fleet, &master, &relaxed),
         infeasible,
@@ -362,6 +364,15 @@ impl Floors {
             most: vec![u32::MAX; columns.len()],
             sized: (0..columns.len()).map(sized).collect(),
             whole: true,
+        }
+    }
+
+    /// Most of a choice's weight: without limit, or none where it is not admitted.
+    fn most_weight(&self, fleet: &Fleet, choice: &Choice) -> f64 {
+        if self.admits(fleet, choice) {
+            f64::INFINITY
+        } else {
+            0.0
         }
     }
 

@@ -8,7 +8,7 @@ mod services;
 use std::collections::BTreeSet;
 
 use super::{Class, Fleet, Limit, Offering, Service, Zone};
-use crate::problem::{Issue, ProblemFile, Relaxation, Resources};
+use crate::problem::{CurrentNode, Issue, ProblemFile, Relaxation, Resources};
 
 /// Compiles a validated and resolved problem, with some constraints given up.
 ///
@@ -95,6 +95,12 @@ impl<'a> Compiler<'a> {
             line: None,
             message,
         });
+    }
+
+    /// Nodes that exist.
+    fn current_nodes(&self) -> impl Iterator<Item = &'a CurrentNode> {
+        let current = self.problem.current.iter();
+        current.flat_map(|current| &current.nodes)
     }
 
     fn vector(&self, resources: &Resources) -> Vec<u64> {

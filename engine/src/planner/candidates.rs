@@ -183,9 +183,9 @@ impl<'a> Table<'a> {
 
     /// Improves feasible placements, makes the cheapest realisable, and keeps the cheapest of those.
     fn best(&self, placements: Vec<Placement>) -> Option<(Placement, f64)> {
-        let improved = parallel::map(&placements, |placement| {
-            let feasible = until_feasible(self.fleet, placement.clone(), self.meter)?;
-            let improved = improve(self.fleet, feasible, self.meter);
+        let improved = self.side_by_side(placements, |placement, meter| {
+            let feasible = until_feasible(self.fleet, placement.clone(), meter)?;
+            let improved = improve(self.fleet, feasible, meter);
             Some((self.total(&improved), improved))
         });
         let mut improved: Vec<(f64, Placement)> = improved.into_iter().flatten().collect();
@@ -193,25 +193,41 @@ impl<'a> Table<'a> {
         improved.dedup_by(|a, b| a.1 == b.1);
         improved.truncate(MOST_FINISHED);
         let least = improved.first()?.0;
-        let finished = parallel::map(&improved, |(_, placement)| {
-            self.finished(placement.clone(), least)
+        let finished = self.side_by_side(improved, |(_, placement), meter| {
+            self.finished(placement.clone(), least, meter)
         });
         let finished = finished.into_iter().flatten();
         finished.min_by(|a, b| self.total(&a.0).total_cmp(&self.total(&b.0)))
     }
 
+    /// Applies a function to all items in parallel, each with a share of the work left.
+    fn side_by_side<T: Sync, R: Send>(
+        &self,
+        items: Vec<T>,
+        apply: impl Fn(&T, &Meter) -> R + Sync + Send,
+    ) -> Vec<R> {
+        let shares = self.meter.shares(items.len());
+        let items: Vec<_> = items.into_iter().zip(shares).collect();
+        parallel::map(&items, |(item, share)| apply(item, share))
+    }
+
     /// A realisable placement, improved as far as it stays so, with its price over the best pinned packing: the cheaper of one with
     /// nodes added and one with pods shifted.
-    fn finished(&self, placement: Placement, least: f64) -> Option<(Placement, f64)> {
+    fn finished(
+        &self,
+        placement: Placement,
+        least: f64,
+        meter: &Meter,
+    ) -> Option<(Placement, f64)> {
         if self.fleet.is_exact() {
             return Some((placement, 0.0));
         }
-        let shifted = until_schedulable(self.fleet, placement.clone(), self.meter);
+        let shifted = until_schedulable(self.fleet, placement.clone(), meter);
         let enlarged = scheduler::make_schedulable(self.fleet, &placement);
         let improved = shifted
             .into_iter()
             .chain(enlarged)
-            .map(|placement| improve_schedulable(self.fleet, placement, self.meter))
+            .map(|placement| improve_schedulable(self.fleet, placement, meter))
             .map(|placement| (self.total(&placement), placement));
         let (total, placement) = improved.min_by(|a, b| a.0.total_cmp(&b.0))?;
         Some((placement, (total - least).max(0.0)))
@@ -220,7 +236,7 @@ impl<'a> Table<'a> {
     fn exact(&mut self, starts: &[Placement]) -> Option<Exact<'a>> {
         let before = self.meter.used();
         let solved = catch_unwind(AssertUnwindSafe(|| {
-            exact::solve(self.fleet, starts, self.meter)
+            exact::solve(self.fleet, starts, self.settings.most_leaves, self.meter)
         }));
         let Ok(solved) = solved else {
             self.failed("exact", "the solver panicked; please report it".to_owned());

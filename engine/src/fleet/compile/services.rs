@@ -96,12 +96,7 @@ impl Compiler<'_> {
     /// Current nodes with pods of the service: (offering, pods).
     fn nodes_with(&self, service: usize) -> Vec<(usize, u32)> {
         let name = &self.problem.services[service].name;
-        let nodes = self
-            .problem
-            .current
-            .iter()
-            .flat_map(|current| &current.nodes);
-        nodes
+        self.current_nodes()
             .filter_map(|node| Some((self.offering_of(node)?, *node.pods.get(name)?)))
             .collect()
     }
@@ -149,12 +144,7 @@ impl Compiler<'_> {
 
     fn pinned_in_cluster(&self, service: usize, cluster: usize) -> u32 {
         let name = &self.problem.services[service].name;
-        let nodes = self
-            .problem
-            .current
-            .iter()
-            .flat_map(|current| &current.nodes);
-        nodes
+        self.current_nodes()
             .filter(|node| {
                 !node.movable
                     && self
