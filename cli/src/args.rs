@@ -43,6 +43,10 @@ pub(crate) enum Command {
     Catalog(CatalogArgs),
     /// Print the JSON Schema of a file format.
     Schema(SchemaArgs),
+    /// Run one QAOA circuit on a model file (QUBO, Ising or tables), and say what its state says.
+    Evaluate(EvaluateArgs),
+    /// Write a model file of a well-known family.
+    Generate(GenerateArgs),
     /// Answer requests for plans over gRPC.
     Serve(ServeArgs),
     /// Print a completion script for a shell.
@@ -229,6 +233,114 @@ pub(crate) enum SchemaOf {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// The model file, minimised: {"vartype": "SPIN" or "BINARY", "variables": n, "terms": [{"vars": [i, …], "coeff": c}, …]}, or
+    /// {"vartype": "DISCRETE", "variables": [d, …], "tables": [{"vars": [i, …], "values": […]}, …]}; "offset" may be added.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Angles in radians, layer 1 first: {"gamma": […], "beta": […]}.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) angles: PathBuf,
+    /// Precision of the amplitudes; sums are always taken in f64.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) precision: Precision,
+    /// What moves amplitude between the levels of an axis.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) mixer: MixerName,
+    /// Start state: {"incumbent": [level, …], "epsilon": 0.25}, or {"amplitudes": [[…], …]}. Default: uniform.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) start: Option<PathBuf>,
+    /// Differentiate by all angles: the expectation, or CVaR where --cvar is given.
+    #[arg(long)]
+    pub(crate) gradient: bool,
+    /// Mean cost of the best share of the shots, above 0 and at most 1.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) cvar: Option<f64>,
+    /// Basis states to draw.
+    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
+    pub(crate) shots: u64,
+    /// Seed of the draws.
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    pub(crate) seed: u64,
+    /// Most probable states to list.
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    pub(crate) top: usize,
+    /// Threads. Default: one a core. The answer is the same to the bit.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
+    /// Instruction set: scalar, avx2, avx512 or neon. Default: the machine's best. The answer is the same to the bit.
+    #[arg(long, value_name = "NAME", value_parser = ["scalar", "avx2", "avx512", "neon"])]
+    pub(crate) isa: Option<String>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+/// Precision of amplitudes.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Precision {
+    /// Double.
+    #[default]
+    F64,
+    /// Single: half the memory, about twice the speed, good to six digits.
+    F32,
+}
+
+/// A mixer by its name.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum MixerName {
+    /// Between any two levels; X on a qubit.
+    #[default]
+    Complete,
+    /// Between neighbouring levels.
+    Path,
+    /// Between neighbouring levels, the last next to the first.
+    Ring,
+}
+
+impl From<MixerName> for ketscale_optimizer::Mixer {
+    fn from(name: MixerName) -> Self {
+        match name {
+            MixerName::Complete => Self::Complete,
+            MixerName::Path => Self::Path,
+            MixerName::Ring => Self::Ring,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// Which family.
+    #[arg(value_enum)]
+    pub(crate) family: Family,
+    /// Number of variables.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) n: usize,
+    /// Edges at every vertex of maxcut-regular [default: 3].
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) degree: Option<usize>,
+    /// Seed of everything random.
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    pub(crate) seed: u64,
+    /// Where to write the model file. Default: standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// A family of models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Family {
+    /// Low-autocorrelation binary sequences.
+    Labs,
+    /// Sherrington–Kirkpatrick: every pair coupled by ±1/√n.
+    Sk,
+    /// Minus the cut of a random regular graph.
+    MaxcutRegular,
+    /// A dense quadratic polynomial in bits, coefficients uniform in [−1, 1).
+    Qubo,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7311")]
@@ -276,6 +388,17 @@ fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds)
     } else {
         Err("expected a number of seconds above 0, and at most a year".to_owned())
+    }
+}
+
+/// Above 0, at most 1.
+fn share(text: &str) -> Result<f64, String> {
+    let refuse = || "expected a share above 0 and at most 1, such as 0.1".to_owned();
+    let share: f64 = text.parse().map_err(|_| refuse())?;
+    if share > 0.0 && share <= 1.0 {
+        Ok(share)
+    } else {
+        Err(refuse())
     }
 }
 

@@ -14,6 +14,9 @@ use crate::exit::Failure;
 /// Largest plan file that is read.
 pub(crate) const MAX_PLAN_BYTES: usize = 256 << 20;
 
+/// Largest file with a model, angles or a start state that is read.
+pub(crate) const MAX_MODEL_BYTES: usize = 1 << 30;
+
 /// Mistakes of a price file that are shown.
 const MAX_SHOWN_MISTAKES: usize = 50;
 

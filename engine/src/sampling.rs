@@ -198,9 +198,10 @@ fn annealed(
         ..anneal::Settings::default()
     };
     let limits = Limits::new(Some(meter.stop()), None);
+    let values = table.values();
     Ok(anneal(
         register,
-        |index, _| table.values()[index],
+        |index, _| values[index],
         &anneal_settings,
         &limits,
     )?)
@@ -242,7 +243,7 @@ fn circuit(
     });
     Ok(QaoaReport {
         axes: names.collect(),
-        dimension: table.values().len() as u64,
+        dimension: table.register().dimension() as u64,
         depth: u32::try_from(settings.depth).unwrap_or(u32::MAX),
         gamma: found.angles.gamma.clone(),
         beta: found.angles.beta.clone(),
@@ -254,7 +255,8 @@ fn circuit(
         table_minimum: table.min(),
         probability_of_minimum: found.probability_of_minimum,
         initial_probability_of_minimum: product_probability_of_minimum(table, start),
-        uniform_probability_of_minimum: table.minimum_count() as f64 / table.values().len() as f64,
+        uniform_probability_of_minimum: table.minimum_count() as f64
+            / table.register().dimension() as f64,
         best_sample_rank: better as u64 + 1,
         rank_correlation: None,
         shots: settings.shots,
@@ -274,8 +276,8 @@ fn circuit(
 /// Probability of a minimum in the product state that the circuit starts from.
 fn product_probability_of_minimum(table: &Table, start: &Start) -> f64 {
     let threshold = table.minimum_threshold();
-    let minima = table
-        .values()
+    let values = table.values();
+    let minima = values
         .iter()
         .enumerate()
         .filter(|(_, value)| **value <= threshold);

@@ -51,7 +51,7 @@ impl Settings {
 }
 
 /// Anneals `cost`, a function of a basis state's index and digits; with a table at hand it is
-/// `|index, _| cost.values()[index]`.
+/// `|index, _| values[index]` on [`Cost::values`](ketscale_simulator::Cost::values).
 ///
 /// Metropolis moves to another level of one axis under geometric cooling (Kirkpatrick, Gelatt and Vecchi, Science 220, 671 (1983)). Returns where the runs
 /// stood after each evaluation, so the counts add up to the evaluations; a run that the limits end returns what it has.

@@ -13,7 +13,8 @@
 //! let found = search(&cost, Mixer::Complete, &cost.uniform_start(), &qaoa::Settings::default(), &Limits::none())?;
 //! assert!(found.expectation < found.initial_expectation);
 //!
-//! let table = |index: usize, _: &[usize]| cost.values()[index];
+//! let values = cost.values();
+//! let table = |index: usize, _: &[usize]| values[index];
 //! let annealed = anneal(&register, table, &anneal::Settings::default(), &Limits::none())?;
 //! let thrown = uniform(&cost, 1024, 1);
 //! let best = enumerate(&cost, 10);

@@ -11,10 +11,12 @@
 //! `"tables": [{"vars": [i, …], "values": […]}]` takes the place of the terms, the first variable fastest. `terms`, `tables` and
 //! `offset` may be absent. Unknown keys are refused.
 
+mod generate;
 mod read;
+mod write;
 
 use crate::Error;
-use ketscale_simulator::{Cost, Register, Table, Term};
+use ketscale_simulator::{Angles, Cost, Register, Start, Table, Term};
 
 /// What the variables stand for.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +54,30 @@ impl Model {
     /// [`Error::Model`] with every mistake of the file and its place.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         read::model(bytes).map_err(Error::Model)
+    }
+
+    /// Reads a file of angles, `{"gamma": […], "beta": […]}` in radians, layer 1 first.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with every mistake of the file and its place.
+    pub fn parse_angles(bytes: &[u8]) -> Result<Angles, Error> {
+        read::angles(bytes).map_err(Error::Model)
+    }
+
+    /// Reads a file with a start state of the register: `{"incumbent": [level, …], "epsilon": 0.25}` for a warm start, the share ε being
+    /// optional, or `{"amplitudes": [[…], …]}`, one list an axis.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with every mistake of the file and its place, and what the register refuses.
+    pub fn parse_start(bytes: &[u8], register: &Register) -> Result<Start, Error> {
+        Ok(match read::start(bytes).map_err(Error::Model)? {
+            read::StartFile::Warm { incumbent, epsilon } => Start::warm(
+                register,
+                &incumbent,
+                epsilon.unwrap_or(Start::DEFAULT_EPSILON),
+            )?,
+            read::StartFile::Product(amplitudes) => Start::product(register, amplitudes)?,
+        })
     }
 
     /// The register of the model's variables, with the given memory limit in bytes.

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 /// Draws `shots` basis states, each with the same probability. The same seed gives the same draw.
 pub fn uniform(cost: &Cost, shots: u64, seed: u64) -> Samples {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let dimension = cost.values().len() as u64;
+    let dimension = cost.register().dimension() as u64;
     drawn(
         cost,
         (0..shots).map(|_| (random.random_range(0..dimension) as usize, 1)),

@@ -1,43 +1,86 @@
-//! Lists of numbers that start on a cache line.
+//! Lists of numbers that start on a cache line, large ones on huge pages.
+
+use crate::kernels::Number;
+use memmap2::{MmapMut, MmapOptions};
 
 /// Bytes of a cache line, and of the widest vector.
 const LINE: usize = 64;
+/// Bytes of a huge page. Lists of several are mapped, smaller ones come from the heap.
+const HUGE_PAGE: usize = 1 << 21;
 
-/// A fixed number of `f64`, the first one on a cache line: vectors never straddle two lines.
+/// A fixed number of `f32` or `f64`, the first one on a cache line: vectors never straddle two lines. Large lists begin on a huge page
+/// and ask the system for more of them, since a strided tile touches a thousand pages of the usual size.
 #[derive(Debug)]
-pub(crate) struct Aligned {
-    buffer: Vec<f64>,
+pub(crate) struct Aligned<T: Number> {
+    memory: Memory<T>,
     start: usize,
     length: usize,
 }
 
-impl Aligned {
+#[derive(Debug)]
+enum Memory<T> {
+    Heap(Vec<T>),
+    Pages(MmapMut),
+}
+
+impl<T: Number> Aligned<T> {
     /// Zeros. The system hands out the pages when they are first written.
     pub(crate) fn zeros(length: usize) -> Self {
-        let buffer = vec![0.0_f64; length + LINE / size_of::<f64>()];
-        // Offsets are below eight where they are known; where not, alignment is only a matter of speed.
-        let start = buffer
-            .as_ptr()
-            .align_offset(LINE)
-            .min(LINE / size_of::<f64>());
-        Self {
-            buffer,
-            start,
+        let bytes = length.saturating_mul(size_of::<T>());
+        let mapped = if bytes < 4 * HUGE_PAGE {
+            None
+        } else {
+            // Where the system refuses, the heap says why.
+            MmapOptions::new()
+                .len(bytes.saturating_add(HUGE_PAGE))
+                .map_anon()
+                .ok()
+        };
+        let (memory, alignment) = match mapped {
+            Some(pages) => {
+                // A system without huge pages refuses the advice; the list is then as good, only slower.
+                #[cfg(target_os = "linux")]
+                let _ = pages.advise(memmap2::Advice::HugePage);
+                (Memory::Pages(pages), HUGE_PAGE)
+            }
+            None => (
+                Memory::Heap(vec![T::default(); length + LINE / size_of::<T>()]),
+                LINE,
+            ),
+        };
+        let mut list = Self {
+            memory,
+            start: 0,
             length,
+        };
+        let spare = list.all().len() - length;
+        // Offsets are small where they are known; where not, alignment is only a matter of speed.
+        list.start = list.all().as_ptr().align_offset(alignment).min(spare);
+        list
+    }
+
+    fn all(&self) -> &[T] {
+        match &self.memory {
+            Memory::Heap(list) => list,
+            Memory::Pages(pages) => bytemuck::cast_slice(pages),
         }
     }
 
-    pub(crate) fn as_slice(&self) -> &[f64] {
-        &self.buffer[self.start..self.start + self.length]
+    pub(crate) fn as_slice(&self) -> &[T] {
+        &self.all()[self.start..self.start + self.length]
     }
 
-    pub(crate) fn as_mut_slice(&mut self) -> &mut [f64] {
-        &mut self.buffer[self.start..self.start + self.length]
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
+        let all = match &mut self.memory {
+            Memory::Heap(list) => list,
+            Memory::Pages(pages) => bytemuck::cast_slice_mut(pages),
+        };
+        &mut all[self.start..self.start + self.length]
     }
 }
 
-/// A moved buffer keeps its place, a copied one does not: the copy is aligned anew.
-impl Clone for Aligned {
+/// A moved list keeps its place, a copied one does not: the copy is aligned anew.
+impl<T: Number> Clone for Aligned<T> {
     fn clone(&self) -> Self {
         let mut copy = Self::zeros(self.length);
         copy.as_mut_slice().copy_from_slice(self.as_slice());
@@ -49,15 +92,21 @@ impl Clone for Aligned {
 mod tests {
     use super::*;
 
-    #[test]
-    fn lists_and_their_copies_start_on_a_cache_line() {
-        for length in [0, 1, 7, 8, 1000] {
+    fn check<T: Number>(one: T) {
+        for length in [0, 1, 7, 8, 1000, 5 << 20] {
             let mut list = Aligned::zeros(length);
-            list.as_mut_slice().fill(1.5);
+            assert!(list.as_slice().iter().all(|&x| x == T::default()));
+            list.as_mut_slice().fill(one);
             let copy = list.clone();
-            assert_eq!(copy.as_slice(), vec![1.5; length]);
+            assert_eq!(copy.as_slice(), vec![one; length]);
             assert_eq!(list.as_slice().as_ptr() as usize % LINE, 0);
             assert_eq!(copy.as_slice().as_ptr() as usize % LINE, 0);
         }
+    }
+
+    #[test]
+    fn lists_and_their_copies_start_on_a_cache_line() {
+        check(1.5_f64);
+        check(1.5_f32);
     }
 }

@@ -1,106 +1,138 @@
 //! The amplitudes of a state, and how they are cut into tiles.
 
-use crate::Start;
 use crate::aligned::Aligned;
-use crate::kernels::Tile;
+use crate::kernels::{Number, Tile};
 use crate::layout::{Group, Layout};
-use crate::parallel;
-use ndarray::{ArrayViewMut2, Axis};
+use ndarray::{ArrayViewMut2, Axis, s};
+use std::ops::Range;
 
 /// N complex numbers as two aligned arrays.
+///
+/// Where low tiles are powers of two, so is the distance of a high tile's rows, and all rows would meet in a few sets of the cache. So
+/// every low tile is followed by a gap that nobody reads.
 #[derive(Debug, Clone)]
-pub(crate) struct Amplitudes {
-    pub(crate) re: Aligned,
-    pub(crate) im: Aligned,
+pub(crate) struct Amplitudes<T: Number> {
+    re: Aligned<T>,
+    im: Aligned<T>,
+    dimension: usize,
+    /// Amplitudes that follow each other.
+    tile: usize,
+    gap: usize,
 }
 
-/// A contiguous tile of both arrays.
-pub(crate) type Parts<'a> = (&'a mut [f64], &'a mut [f64]);
-/// A strided tile of both arrays.
-pub(crate) type Views<'a> = (ArrayViewMut2<'a, f64>, ArrayViewMut2<'a, f64>);
+/// A tile of both arrays: a matrix of rows.
+pub(crate) type Views<'a, T> = (ArrayViewMut2<'a, T>, ArrayViewMut2<'a, T>);
 
-impl Amplitudes {
-    pub(crate) fn zeros(dimension: usize) -> Self {
+impl<T: Number> Amplitudes<T> {
+    pub(crate) fn zeros(dimension: usize, layout: &Layout) -> Self {
+        let (tile, gap) = (layout.groups[0].amplitudes(), layout.gap);
+        let length = dimension + dimension / tile * gap;
         Self {
-            re: Aligned::zeros(dimension),
-            im: Aligned::zeros(dimension),
+            re: Aligned::zeros(length),
+            im: Aligned::zeros(length),
+            dimension,
+            tile,
+            gap,
         }
     }
 
-    /// The product state `⊗|w_k⟩`: every tile is the product of its own axes times one number.
-    pub(crate) fn product(start: &Start, layout: &Layout) -> Self {
-        let (low, high) = start.axes().split_at(layout.trailing.axes.end);
-        let (tile, factors) = (outer_product(low), outer_product(high));
-        let mut state = Self::zeros(tile.len() * factors.len());
-        let parts = state
-            .re
-            .as_mut_slice()
-            .chunks_exact_mut(tile.len())
-            .zip(&factors)
-            .collect();
-        parallel::map(
-            tile.len() * factors.len(),
-            parts,
-            || (),
-            |(), (part, &factor): (&mut [f64], &f64)| {
-                part.iter_mut()
-                    .zip(&tile)
-                    .for_each(|(amplitude, w)| *amplitude = factor * w);
-            },
-        );
-        state
-    }
-
     pub(crate) fn dimension(&self) -> usize {
-        self.re.as_slice().len()
+        self.dimension
     }
 
-    /// The contiguous tiles, in order.
-    pub(crate) fn tiles(&mut self, length: usize) -> impl Iterator<Item = Parts<'_>> {
-        self.re
-            .as_mut_slice()
-            .chunks_mut(length)
-            .zip(self.im.as_mut_slice().chunks_mut(length))
+    /// Where an amplitude lies in the arrays.
+    fn place(&self, index: usize) -> usize {
+        index + index / self.tile * self.gap
     }
 
-    /// Both arrays in chunks, in order.
-    pub(crate) fn chunks(&self, length: usize) -> impl Iterator<Item = Tile<'_>> {
-        self.re
-            .as_slice()
-            .chunks(length)
-            .zip(self.im.as_slice().chunks(length))
+    /// The amplitudes in a range that lies within one low tile, or anywhere where there are no gaps.
+    pub(crate) fn range(&self, range: Range<usize>) -> Tile<'_, T> {
+        let first = self.place(range.start);
+        let range = first..first + range.len();
+        (
+            &self.re.as_slice()[range.clone()],
+            &self.im.as_slice()[range],
+        )
     }
 
-    /// The strided tiles of a group, in order: all its digits times a run of contiguous amplitudes.
-    pub(crate) fn strided(&mut self, group: &Group) -> impl Iterator<Item = Views<'_>> {
-        strided(self.re.as_mut_slice(), group).zip(strided(self.im.as_mut_slice(), group))
+    /// Addresses of an amplitude's parts.
+    pub(crate) fn addresses(&self, index: usize) -> [usize; 2] {
+        [&self.re, &self.im]
+            .map(|list| list.as_slice().as_ptr() as usize + self.place(index) * size_of::<T>())
+    }
+
+    /// Numbers between the rows of a group's tile.
+    pub(crate) fn stride(&self, group: &Group) -> usize {
+        if group.stride < self.tile {
+            group.stride
+        } else {
+            self.place(group.stride)
+        }
+    }
+
+    /// The tiles of a group, in order.
+    pub(crate) fn tiles(&mut self, group: &Group) -> impl Iterator<Item = Views<'_, T>> {
+        let ((rows, columns), _) = group.matrix();
+        let low = group.stride < self.tile;
+        let stride = if low {
+            columns
+        } else {
+            self.place(group.stride)
+        };
+        // Without gaps a row is one run, whatever its columns.
+        let cut_by_gaps = !low && self.gap > 0;
+        let cut = Cut {
+            rows,
+            stride,
+            block: self.place(group.rows * group.stride),
+            run: if cut_by_gaps { self.tile } else { stride },
+            gap: if cut_by_gaps { self.gap } else { 0 },
+            columns,
+        };
+        tiles(self.re.as_mut_slice(), cut).zip(tiles(self.im.as_mut_slice(), cut))
     }
 }
 
-/// Cuts every block of `span · inner` numbers, a matrix with `span` rows, into columns of a run's width.
-fn strided<'a>(
-    array: &'a mut [f64],
-    group: &Group,
-) -> impl Iterator<Item = ArrayViewMut2<'a, f64>> {
-    let (span, inner, run) = (group.span, group.inner, group.run());
+/// How an array is cut: blocks of rows, in each row runs and gaps in turn, in each run the columns of a tile.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    rows: usize,
+    stride: usize,
+    block: usize,
+    run: usize,
+    gap: usize,
+    columns: usize,
+}
+
+fn tiles<T>(array: &mut [T], cut: Cut) -> impl Iterator<Item = ArrayViewMut2<'_, T>> {
+    let used = cut.rows * cut.stride;
     array
-        .chunks_exact_mut(span * inner)
-        .flat_map(move |block| columns(matrix(block, span, inner), run))
+        .chunks_exact_mut(cut.block)
+        .flat_map(move |block| {
+            split(
+                matrix(&mut block[..used], cut.rows, cut.stride),
+                cut.run + cut.gap,
+            )
+        })
+        .flat_map(move |mut run| {
+            run.slice_collapse(s![.., ..cut.run.min(run.ncols())]);
+            split(run, cut.columns)
+        })
 }
 
 #[allow(
     clippy::expect_used,
-    reason = "every block has span · inner numbers, and both were checked with the register"
+    reason = "every block has rows · stride numbers, and both were checked with the register"
 )]
-fn matrix(block: &mut [f64], span: usize, inner: usize) -> ArrayViewMut2<'_, f64> {
-    ArrayViewMut2::from_shape((span, inner), block).expect("a block has span · inner numbers")
+fn matrix<T>(block: &mut [T], rows: usize, stride: usize) -> ArrayViewMut2<'_, T> {
+    ArrayViewMut2::from_shape((rows, stride), block).expect("a block has rows · stride numbers")
 }
 
 /// Cuts a matrix into columns of the given width, the last one perhaps narrower.
-fn columns<'a>(
-    matrix: ArrayViewMut2<'a, f64>,
+fn split<'a, T>(
+    matrix: ArrayViewMut2<'a, T>,
     width: usize,
-) -> impl Iterator<Item = ArrayViewMut2<'a, f64>> {
+) -> impl Iterator<Item = ArrayViewMut2<'a, T>> {
     let mut rest = Some(matrix);
     std::iter::from_fn(move || {
         let matrix = rest.take()?;
@@ -110,14 +142,5 @@ fn columns<'a>(
         let (columns, others) = matrix.split_at(Axis(1), width);
         rest = Some(others);
         Some(columns)
-    })
-}
-
-/// The product state of a few axes, axis 0 fastest.
-fn outer_product(axes: &[Vec<f64>]) -> Vec<f64> {
-    axes.iter().fold(vec![1.0], |state, w| {
-        w.iter()
-            .flat_map(|w| state.iter().map(move |s| w * s))
-            .collect()
     })
 }

@@ -1,41 +1,113 @@
 //! The circuit: a cost, a mixer and a start state, run at given angles.
 
 use crate::amplitudes::Amplitudes;
+use crate::cost::Source;
+use crate::diagonal::Diagonal;
 use crate::estimate::Estimate;
-use crate::kernels::{InstructionSet, MAX_PHASE};
+use crate::kernels::{InstructionSet, MAX_PHASE, Number};
 use crate::layout::Layout;
 use crate::limits::units;
 use crate::mixer::AxisMixer;
-use crate::step::Layer;
-use crate::sweep::Sweep;
-use crate::{Angles, Cost, Error, Limits, Mixer, Start, State};
+use crate::parallel::Pool;
+use crate::pass::{Circuit, From, Plan, forward};
+use crate::{Angles, Cost, Error, Limits, Mixer, Objective, Start, State};
+use std::marker::PhantomData;
 
-/// `|ψ⟩ = Π_{l=1..p} e^{-iβ_l B} e^{-iγ_l C} |w⟩`, layer 1 first.
+/// `|ψ⟩ = Π_{l=1..p} e^{-iβ_l B} e^{-iγ_l C} |w⟩`, layer 1 first, with amplitudes of the precision `T`.
 #[derive(Debug, Clone)]
-pub struct Ansatz<'a> {
+pub struct Ansatz<'a, T = f64> {
     pub(crate) cost: &'a Cost,
-    pub(crate) start: Start,
-    pub(crate) axes: Vec<AxisMixer>,
+    start: Start,
+    mixers: Vec<AxisMixer>,
     pub(crate) layout: Layout,
     pub(crate) isa: InstructionSet,
     mixer_bytes: u64,
+    precision: PhantomData<T>,
 }
 
 impl<'a> Ansatz<'a> {
-    /// A circuit on the cost's register.
+    /// A circuit on the cost's register, in double precision.
     ///
     /// # Errors
     /// A start state made for another register, a path or ring with a start state that is not uniform, a ring on fewer than three
     /// levels.
     pub fn new(cost: &'a Cost, mixer: Mixer, start: &Start) -> Result<Self, Error> {
-        Ok(Self {
+        let mixers = mixer.axes(cost.register(), start)?;
+        let mixer_bytes = mixer.bytes(cost.register());
+        Ok(Self::with(
             cost,
-            start: start.clone(),
-            axes: mixer.axes(cost.register(), start)?,
-            layout: Layout::new(cost.register().levels()),
-            isa: InstructionSet::best(),
-            mixer_bytes: mixer.bytes(cost.register()),
-        })
+            start.clone(),
+            mixers,
+            InstructionSet::best(),
+            mixer_bytes,
+        ))
+    }
+
+    /// The same circuit in single precision: half the memory, twice the speed, amplitudes good to six digits. Sums are taken in double
+    /// precision all the same.
+    ///
+    /// # Errors
+    /// Costs whose digits single precision does not hold: a range beyond its largest number.
+    pub fn in_single_precision(self) -> Result<Ansatz<'a, f32>, Error> {
+        let Self {
+            cost,
+            start,
+            mixers,
+            isa,
+            mixer_bytes,
+            ..
+        } = self;
+        let largest = cost.min().abs().max(cost.max().abs());
+        if largest > f32::MAX_COST {
+            return Err(Error::SinglePrecision {
+                cost: largest,
+                limit: f32::MAX_COST,
+            });
+        }
+        Ok(Ansatz::with(cost, start, mixers, isa, mixer_bytes))
+    }
+}
+
+/// The range of costs that a precision works on.
+trait CostRange {
+    const MAX_COST: f64;
+}
+
+impl CostRange for f32 {
+    /// Costs beyond overflow when a gradient multiplies amplitudes by them.
+    const MAX_COST: f64 = f32::MAX as f64 / 4.0;
+}
+
+impl<'a, T: Number> Ansatz<'a, T> {
+    fn with(
+        cost: &'a Cost,
+        start: Start,
+        mixers: Vec<AxisMixer>,
+        isa: InstructionSet,
+        mixer_bytes: u64,
+    ) -> Self {
+        let whole_columns = matches!(cost.source(), Source::Pairwise(_));
+        let mut layout = Layout::new::<T>(
+            cost.register().levels(),
+            |axis| !matches!(mixers[axis], AxisMixer::Lattice(_)),
+            whole_columns,
+        );
+        // Costs come in chunks, which a gap must not cut.
+        if !layout.groups[0]
+            .amplitudes()
+            .is_multiple_of(cost.chunk_len())
+        {
+            layout.gap = 0;
+        }
+        Self {
+            cost,
+            start,
+            mixers,
+            layout,
+            isa,
+            mixer_bytes,
+            precision: PhantomData,
+        }
     }
 
     /// The same circuit on another of the machine's instruction sets. Results are equal to the bit on all of them.
@@ -55,59 +127,149 @@ impl<'a> Ansatz<'a> {
     /// # Errors
     /// Angle lists of different lengths, angles that are not finite or make phases beyond 2^40, more memory than the register
     /// allows, or limits that end the run.
-    pub fn evolve(&self, angles: &Angles, limits: &Limits) -> Result<State<'a>, Error> {
-        self.check(angles)?;
-        self.cost
-            .register()
-            .allow(self.estimate(angles.depth()).bytes)?;
-        let psi = self.run(angles, limits)?;
+    pub fn evolve(&self, angles: &Angles, limits: &Limits) -> Result<State<'a, T>, Error> {
+        self.admit(angles, self.estimate(angles.depth()).bytes)?;
+        let circuit = self.circuit(layers(angles));
+        let mut psi = Amplitudes::zeros(self.cost.register().dimension(), &self.layout);
+        self.run(&circuit, &self.plans(angles.depth()), &mut psi, limits)?;
         Ok(State::new(self.cost, psi, self.isa))
+    }
+
+    /// The objective at the given angles. The expectation is summed up in the last pass, without keeping the state.
+    ///
+    /// # Errors
+    /// As [`Ansatz::evolve`], and a share α outside (0, 1].
+    pub fn evaluate(
+        &self,
+        objective: Objective,
+        angles: &Angles,
+        limits: &Limits,
+    ) -> Result<f64, Error> {
+        objective.check()?;
+        if objective != Objective::Expectation {
+            return self.evolve(angles, limits)?.objective(objective);
+        }
+        self.admit(angles, self.estimate(angles.depth()).bytes)?;
+        let circuit = self.circuit(layers(angles));
+        let mut psi = Amplitudes::<T>::zeros(self.cost.register().dimension(), &self.layout);
+        let plans = self.plans(angles.depth());
+        let Some((last, plans)) = plans.split_last() else {
+            return Ok(self.cost.mean());
+        };
+        self.run(&circuit, plans, &mut psi, limits)?;
+        self.spend(limits, angles.depth(), plans.len())?;
+        let center = self.cost.mean();
+        let mean = if plans.is_empty() {
+            let (tile, factors) = self.product();
+            circuit.run_mean(
+                last,
+                From::Product {
+                    tile: &tile,
+                    factors: &factors,
+                },
+                &mut psi,
+                center,
+            )
+        } else {
+            circuit.run_mean(last, From::Memory, &mut psi, center)
+        };
+        Ok(center + mean)
     }
 
     /// Bytes and rough seconds of a run of `depth` layers.
     pub fn estimate(&self, depth: usize) -> Estimate {
-        Estimate::new(self.cost.register(), &self.layout, depth, self.mixer_bytes)
+        Estimate::new::<T>(
+            self.cost.register(),
+            &self.layout,
+            depth,
+            self.mixer_bytes,
+            self.cost.bytes(),
+        )
     }
 
     /// Work units of one run of `depth` layers.
     pub fn work(&self, depth: usize) -> u64 {
-        units(
-            self.cost.register().dimension(),
-            1 + depth * self.layout.passes(),
-        )
+        let passes = 1 + depth.saturating_mul(self.passes_a_layer());
+        units(self.cost.register().dimension(), passes)
     }
 
-    /// The circuit itself: the start state, then layer by layer.
-    pub(crate) fn run(&self, angles: &Angles, limits: &Limits) -> Result<Amplitudes, Error> {
+    /// Passes that a layer counts for; on one group all layers are one pass, and still work.
+    fn passes_a_layer(&self) -> usize {
+        (self.layout.groups.len() - 1).max(1)
+    }
+
+    /// Pays for the pass at a place among those of `depth` layers.
+    pub(crate) fn spend(&self, limits: &Limits, depth: usize, pass: usize) -> Result<(), Error> {
         let dimension = self.cost.register().dimension();
-        limits.spend(units(dimension, 1))?;
-        let mut psi = Amplitudes::product(&self.start, &self.layout);
-        for (&gamma, &beta) in angles.gamma.iter().zip(&angles.beta) {
-            limits.spend(units(dimension, self.layout.passes()))?;
-            self.sweep().forward(&mut psi, &self.layer(gamma, beta));
-        }
-        Ok(psi)
+        let passes = if self.layout.groups.len() == 1 {
+            1 + depth
+        } else {
+            1
+        };
+        debug_assert!(pass <= depth.saturating_mul(self.passes_a_layer()));
+        Ok(limits.spend(units(dimension, passes))?)
     }
 
-    pub(crate) fn sweep(&self) -> Sweep<'_> {
-        Sweep {
+    /// Carries out passes, the first of which makes the start state.
+    pub(crate) fn run(
+        &self,
+        circuit: &Circuit<T>,
+        plans: &[Plan],
+        psi: &mut Amplitudes<T>,
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        let depth = circuit.angles.len();
+        let (tile, factors) = self.product();
+        for (at, plan) in plans.iter().enumerate() {
+            self.spend(limits, depth, at)?;
+            let from = if at == 0 {
+                From::Product {
+                    tile: &tile,
+                    factors: &factors,
+                }
+            } else {
+                From::Memory
+            };
+            circuit.run(plan, from, psi);
+        }
+        Ok(())
+    }
+
+    /// The passes of a run.
+    pub(crate) fn plans(&self, depth: usize) -> Vec<Plan> {
+        forward(self.layout.groups.len(), depth)
+    }
+
+    /// Number of groups.
+    pub(crate) fn groups(&self) -> usize {
+        self.layout.groups.len()
+    }
+
+    /// The start state's low tile, and the factor of every one of them.
+    fn product(&self) -> (Vec<f64>, Vec<f64>) {
+        let (low, high) = self.start.axes().split_at(self.layout.groups[0].axes.end);
+        (outer_product(low), outer_product(high))
+    }
+
+    pub(crate) fn circuit(&self, angles: Vec<(f64, f64)>) -> Circuit<'_, T> {
+        Circuit {
             layout: &self.layout,
-            axes: &self.axes,
-            cost: self.cost.values(),
+            mixers: &self.mixers,
+            diagonals: (0..self.groups())
+                .map(|group| Diagonal::new(self.cost, &self.layout, group))
+                .collect(),
             isa: self.isa,
+            angles,
+            pool: Pool::new(),
         }
     }
 
-    pub(crate) fn layer(&self, gamma: f64, beta: f64) -> Layer {
-        Layer::new(&self.layout, &self.axes, gamma, beta)
-    }
-
-    /// Refuses malformed angles, and phases that the kernels cannot reduce.
-    pub(crate) fn check(&self, angles: &Angles) -> Result<(), Error> {
+    /// Refuses malformed angles, phases that the kernels cannot reduce, and more memory than the register allows.
+    pub(crate) fn admit(&self, angles: &Angles, bytes: u64) -> Result<(), Error> {
         angles.check()?;
         let largest = self.cost.min().abs().max(self.cost.max().abs());
         for (layer, (&gamma, &beta)) in angles.gamma.iter().zip(&angles.beta).enumerate() {
-            let phase = gamma.abs() * largest + beta.abs() * self.axes.len() as f64;
+            let phase = gamma.abs() * largest + beta.abs() * self.mixers.len() as f64;
             if phase > MAX_PHASE {
                 return Err(Error::PhaseTooLarge {
                     layer,
@@ -117,6 +279,25 @@ impl<'a> Ansatz<'a> {
                 });
             }
         }
-        Ok(())
+        self.cost.register().allow(bytes)
     }
+}
+
+/// One pair (γ, β) a layer.
+pub(crate) fn layers(angles: &Angles) -> Vec<(f64, f64)> {
+    angles
+        .gamma
+        .iter()
+        .copied()
+        .zip(angles.beta.iter().copied())
+        .collect()
+}
+
+/// The product state of a few axes, axis 0 fastest.
+fn outer_product(axes: &[Vec<f64>]) -> Vec<f64> {
+    axes.iter().fold(vec![1.0], |state, w| {
+        w.iter()
+            .flat_map(|w| state.iter().map(move |s| w * s))
+            .collect()
+    })
 }

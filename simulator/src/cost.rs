@@ -1,27 +1,44 @@
 //! Cost operators: one number a basis state, to be minimised.
 
 mod build;
+mod pairwise;
 
 use crate::parallel;
 use crate::{Error, Register, Start};
+use std::borrow::Cow;
 
 use build::Variables;
 pub use build::{Table, Term};
+pub(crate) use pairwise::{Linear, Pairwise};
 
 /// "Minimum" means within this share of the cost's range above the least cost.
 const MINIMUM_TOLERANCE: f64 = 1e-9;
 
-/// A diagonal operator C on a register: a table of N finite costs, and what is known of it.
+/// A diagonal operator C on a register: N finite costs, and what is known of them. Costs that couple at most two axes at a time are
+/// kept as their terms and computed where they are needed; others are a table of N numbers.
 #[derive(Debug, Clone)]
 pub struct Cost {
     register: Register,
-    values: Vec<f64>,
+    values: Values,
     min: f64,
     max: f64,
     mean: f64,
     standard_deviation: f64,
     minimum_count: usize,
     minimum_index: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Values {
+    Table(Vec<f64>),
+    Pairwise(Pairwise),
+}
+
+/// Where costs come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source<'a> {
+    Table(&'a [f64]),
+    Pairwise(&'a Pairwise),
 }
 
 impl Cost {
@@ -40,26 +57,7 @@ impl Cost {
         }
         Self::allow(register)?;
         build::check_finite("cost", &values)?;
-        let (min, max) = range(&values);
-        if !(max - min).is_finite() {
-            return Err(Error::CostRange { min, max });
-        }
-        let (mean, standard_deviation) = moments(&values, min, max);
-        let threshold = threshold(min, max);
-        let count = |chunk: &[f64]| chunk.iter().filter(|&&c| c <= threshold).count();
-        let minimum_count = parallel::map_chunks(&values, count).iter().sum();
-        let minimum_index = values.iter().position(|&c| c == min).unwrap_or(0);
-        let register = register.clone();
-        Ok(Self {
-            register,
-            values,
-            min,
-            max,
-            mean,
-            standard_deviation,
-            minimum_count,
-            minimum_index,
-        })
+        Self::new(register, Values::Table(values))
     }
 
     /// A cost given as a function of the digits, axis 0 first.
@@ -71,29 +69,31 @@ impl Cost {
         Self::table(register, build::from_fn(register, cost))
     }
 
-    /// The sum of `tables` and `offset`, where every table depends on a few axes. Takes O(N) additions times 2^(axes of the
-    /// widest table).
+    /// The sum of `tables` and `offset`, where every table depends on a few axes. Tables of at most two axes, none with more than 64
+    /// levels, are kept as they are. Others make a table of N numbers, in O(N) additions times 2^(axes of the widest table).
     ///
     /// # Errors
     /// A table that names an unknown axis or one axis twice, or has the wrong length; a number that is not finite; and as
     /// [`Cost::table`].
     pub fn from_tables(register: &Register, tables: &[Table], offset: f64) -> Result<Self, Error> {
+        build::check_tables(register, tables, offset)?;
+        // Costs that are not stored are still N of them, and no state of theirs would be smaller.
         Self::allow(register)?;
-        Self::table(register, build::from_tables(register, tables, offset)?)
+        if let Some(cost) = Pairwise::new(register, tables, offset) {
+            return Self::new(register, Values::Pairwise(cost));
+        }
+        Self::table(register, build::from_tables(register, tables, offset))
     }
 
-    /// The polynomial `Σ coefficient · Π z_k + offset` in the spins `z = 1 − 2b` of qubits, by a Walsh–Hadamard
-    /// transform: O(N log N) additions whatever the number of terms. Terms over the same variables add up.
+    /// The polynomial `Σ coefficient · Π z_k + offset` in the spins `z = 1 − 2b` of qubits. A polynomial of degree two is kept
+    /// as its terms. Others make a table of N numbers by a Walsh–Hadamard transform: O(N log N) additions whatever the number of
+    /// terms. Terms over the same variables add up.
     ///
     /// # Errors
     /// A term that names an unknown variable, one twice, or an axis that is no qubit; a number that is not finite;
     /// and as [`Cost::table`].
     pub fn from_terms(register: &Register, terms: &[Term], offset: f64) -> Result<Self, Error> {
-        Self::allow(register)?;
-        Self::table(
-            register,
-            build::from_terms(register, Variables::Spins, terms, offset)?,
-        )
+        Self::polynomial(register, Variables::Spins, terms, offset)
     }
 
     /// The polynomial `Σ coefficient · Π b_k + offset` in the bits of qubits, otherwise as [`Cost::from_terms`].
@@ -101,11 +101,71 @@ impl Cost {
     /// # Errors
     /// As [`Cost::from_terms`].
     pub fn from_bit_terms(register: &Register, terms: &[Term], offset: f64) -> Result<Self, Error> {
+        Self::polynomial(register, Variables::Bits, terms, offset)
+    }
+
+    fn polynomial(
+        register: &Register,
+        variables: Variables,
+        terms: &[Term],
+        offset: f64,
+    ) -> Result<Self, Error> {
+        build::check_terms(register, terms, offset)?;
         Self::allow(register)?;
+        if terms.iter().all(|term| term.variables.len() <= 2) {
+            let tables: Vec<Table> = terms.iter().map(|term| variables.table(term)).collect();
+            return Self::from_tables(register, &tables, offset);
+        }
         Self::table(
             register,
-            build::from_terms(register, Variables::Bits, terms, offset)?,
+            build::from_terms(register, variables, terms, offset),
         )
+    }
+
+    fn new(register: &Register, values: Values) -> Result<Self, Error> {
+        let mut cost = Self {
+            register: register.clone(),
+            values,
+            min: 0.0,
+            max: 0.0,
+            mean: 0.0,
+            standard_deviation: 0.0,
+            minimum_count: 0,
+            minimum_index: 0,
+        };
+        cost.measure()?;
+        Ok(cost)
+    }
+
+    /// Range, moments and minima. Moments are taken relative to the range, so that costs near the end of f64 do not overflow.
+    fn measure(&mut self) -> Result<(), Error> {
+        let ranges = self.map_chunks(|_, costs| range(costs));
+        let both = |a: (f64, f64), b: (f64, f64)| (a.0.min(b.0), a.1.max(b.1));
+        let (min, max) = ranges
+            .into_iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), both);
+        if !(max - min).is_finite() {
+            return Err(Error::CostRange { min, max });
+        }
+        let scale = (max - min).max(f64::MIN_POSITIVE);
+        let threshold = threshold(min, max);
+        let parts =
+            self.map_chunks(|first, costs| Part::new(first, costs, (min, scale, threshold)));
+        let (mut sum, mut squares) = (0.0, 0.0);
+        (self.minimum_count, self.minimum_index) = (0, usize::MAX);
+        for part in parts {
+            sum += part.sum;
+            squares += part.squares;
+            self.minimum_count += part.minimum_count;
+            self.minimum_index = self.minimum_index.min(part.minimum_index);
+        }
+        let count = self.register.dimension() as f64;
+        // About the middle of the range, half of it away at most: what cancels is a few bits.
+        let mean = sum / count;
+        self.mean = min + (mean + 0.5) * scale;
+        self.standard_deviation = (squares / count - mean * mean).max(0.0).sqrt() * scale;
+        (self.min, self.max) = (min, max);
+        Ok(())
     }
 
     /// The register that the cost is defined on.
@@ -113,14 +173,22 @@ impl Cost {
         &self.register
     }
 
-    /// The N costs in the order of the basis states.
-    pub fn values(&self) -> &[f64] {
-        &self.values
+    /// The N costs in the order of the basis states, computed where they are not stored.
+    pub fn values(&self) -> Cow<'_, [f64]> {
+        match &self.values {
+            Values::Table(values) => Cow::Borrowed(values),
+            Values::Pairwise(_) => Cow::Owned(self.map_chunks(|_, costs| costs.to_vec()).concat()),
+        }
     }
 
     /// The cost of a basis state, `None` for an index of N or more.
     pub fn value(&self, index: usize) -> Option<f64> {
-        self.values.get(index).copied()
+        match &self.values {
+            Values::Table(values) => values.get(index).copied(),
+            Values::Pairwise(cost) => {
+                (index < self.register.dimension()).then(|| cost.value(index))
+            }
+        }
     }
 
     /// The least cost.
@@ -163,6 +231,54 @@ impl Cost {
         Start::uniform(&self.register)
     }
 
+    /// Bytes that the cost keeps.
+    pub(crate) fn bytes(&self) -> u64 {
+        let numbers = match &self.values {
+            Values::Table(values) => values.len(),
+            Values::Pairwise(cost) => cost.numbers(),
+        };
+        (numbers as u64).saturating_mul(size_of::<f64>() as u64)
+    }
+
+    pub(crate) fn source(&self) -> Source<'_> {
+        match &self.values {
+            Values::Table(values) => Source::Table(values),
+            Values::Pairwise(cost) => Source::Pairwise(cost),
+        }
+    }
+
+    /// Costs that [`Cost::chunk`] gives at once.
+    pub(crate) fn chunk_len(&self) -> usize {
+        match &self.values {
+            Values::Table(_) => self.register.chunk(),
+            Values::Pairwise(cost) => cost.chunk_len(),
+        }
+    }
+
+    /// A chunk of costs, in the buffer where they are not stored.
+    pub(crate) fn chunk<'a>(&'a self, chunk: usize, buffer: &'a mut Vec<f64>) -> &'a [f64] {
+        let length = self.chunk_len();
+        match &self.values {
+            Values::Table(values) => {
+                &values[chunk * length..][..length.min(values.len() - chunk * length)]
+            }
+            Values::Pairwise(cost) => {
+                buffer.resize(length, 0.0);
+                cost.fill(chunk, buffer);
+                buffer
+            }
+        }
+    }
+
+    /// Applies `work` to the first index of every chunk and its costs.
+    pub(crate) fn map_chunks<R: Send>(&self, work: impl Fn(usize, &[f64]) -> R + Sync) -> Vec<R> {
+        let (dimension, length) = (self.register.dimension(), self.chunk_len());
+        let chunks = (0..dimension.div_ceil(length)).collect();
+        let one =
+            |buffer: &mut Vec<f64>, chunk: usize| work(chunk * length, self.chunk(chunk, buffer));
+        parallel::map(dimension, chunks, &parallel::Pool::new(), Vec::new, one)
+    }
+
     /// Refuses a table that the register's memory limit does not hold.
     fn allow(register: &Register) -> Result<(), Error> {
         register.allow((register.dimension() as u64).saturating_mul(size_of::<f64>() as u64))
@@ -173,30 +289,61 @@ fn threshold(min: f64, max: f64) -> f64 {
     min + MINIMUM_TOLERANCE * (max - min).max(1.0)
 }
 
-fn range(values: &[f64]) -> (f64, f64) {
-    let fold = |chunk: &[f64]| {
-        chunk
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), &c| {
-                (c.min(min), c.max(max))
-            })
-    };
-    let both = |a: (f64, f64), b: (f64, f64)| (a.0.min(b.0), a.1.max(b.1));
-    parallel::map_chunks(values, fold)
-        .into_iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), both)
+/// What a loop keeps for each of eight neighbours, so that it becomes vector code and always adds up in the same order.
+const LANES: usize = 8;
+
+/// Least and greatest cost; everything where a sum of terms has overflowed.
+fn range(costs: &[f64]) -> (f64, f64) {
+    let (mut min, mut max) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+    let mut odd = [0.0; LANES];
+    for costs in costs.chunks(LANES) {
+        for (lane, &c) in costs.iter().enumerate() {
+            min[lane] = if c < min[lane] { c } else { min[lane] };
+            max[lane] = if c > max[lane] { c } else { max[lane] };
+            // Zero times a number that is not finite is not a number.
+            odd[lane] += 0.0 * c;
+        }
+    }
+    if odd.iter().any(|odd| odd.is_nan()) {
+        return (f64::NEG_INFINITY, f64::INFINITY);
+    }
+    (
+        min.into_iter().fold(f64::INFINITY, f64::min),
+        max.into_iter().fold(f64::NEG_INFINITY, f64::max),
+    )
 }
 
-/// Mean and standard deviation. Everything is taken relative to the range, so that costs near the end of f64 do not
-/// overflow.
-fn moments(values: &[f64], min: f64, max: f64) -> (f64, f64) {
-    let count = values.len() as f64;
-    let scale = (max - min).max(f64::MIN_POSITIVE);
-    let total = |term: &(dyn Fn(f64) -> f64 + Sync)| -> f64 {
-        let sum = |chunk: &[f64]| chunk.iter().map(|&c| term((c - min) / scale)).sum::<f64>();
-        parallel::map_chunks(values, sum).into_iter().sum::<f64>() / count
-    };
-    let mean = total(&|c| c);
-    let variance = total(&|c| (c - mean) * (c - mean));
-    (min + mean * scale, variance.sqrt() * scale)
+/// A chunk's part of the moments, and its minima.
+struct Part {
+    sum: f64,
+    squares: f64,
+    minimum_count: usize,
+    minimum_index: usize,
+}
+
+impl Part {
+    /// Moments of `(C − min)/scale − ½`.
+    fn new(first: usize, costs: &[f64], (min, scale, threshold): (f64, f64, f64)) -> Self {
+        let (mut sum, mut squares, mut count) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        for costs in costs.chunks(LANES) {
+            for (lane, &c) in costs.iter().enumerate() {
+                let c_here = (c - min) / scale - 0.5;
+                sum[lane] += c_here;
+                squares[lane] += c_here * c_here;
+                count[lane] += if c <= threshold { 1.0 } else { 0.0 };
+            }
+        }
+        let minimum_count = count.into_iter().sum::<f64>() as usize;
+        let least = if minimum_count > 0 {
+            costs.iter().position(|&c| c == min)
+        } else {
+            None
+        };
+        Self {
+            sum: sum.into_iter().sum(),
+            squares: squares.into_iter().sum(),
+            minimum_count,
+            minimum_index: least.map_or(usize::MAX, |at| first + at),
+        }
+    }
 }

@@ -176,6 +176,22 @@ pub enum Error {
         /// Greatest phase that is computed.
         limit: f64,
     },
+    /// Costs that single precision does not hold.
+    #[error("costs reach {cost:e}: single precision ends at {limit:e}")]
+    SinglePrecision {
+        /// The largest cost, whatever its sign.
+        cost: f64,
+        /// The largest one that single precision works on.
+        limit: f64,
+    },
+    /// Threads that cannot be had.
+    #[error("{threads} threads: {reason}")]
+    Threads {
+        /// The number asked for.
+        threads: usize,
+        /// Why not.
+        reason: String,
+    },
     /// A CVaR share outside (0, 1].
     #[error("alpha is {alpha}, it must be above 0 and at most 1")]
     Alpha {

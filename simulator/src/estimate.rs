@@ -1,7 +1,9 @@
 //! What a run takes, said before it starts.
 
 use crate::Register;
+use crate::kernels::Number;
 use crate::layout::Layout;
+use crate::parallel;
 
 /// Seconds that one amplitude takes for one axis of a layer on one thread: `benches/layer.rs` takes 13 ms a layer of 22 qubits on
 /// two cores with AVX-512, which is 6 ns an amplitude of one core. Half of that again for slower cores.
@@ -20,26 +22,39 @@ pub struct Estimate {
     pub gradient_seconds: f64,
 }
 
-/// What a circuit of `depth` layers on the register takes with the complete mixer; `Ansatz::estimate` knows the others.
+/// What a circuit of `depth` layers on the register takes in double precision, with a table of costs and the complete mixer;
+/// `Ansatz::estimate` knows the others.
 pub fn estimate(register: &Register, depth: usize) -> Estimate {
-    Estimate::new(register, &Layout::new(register.levels()), depth, 0)
+    let table = (register.dimension() as u64).saturating_mul(size_of::<f64>() as u64);
+    Estimate::new::<f64>(
+        register,
+        &Layout::new::<f64>(register.levels(), |_| true, false),
+        depth,
+        0,
+        table,
+    )
 }
 
 impl Estimate {
-    pub(crate) fn new(
+    pub(crate) fn new<T: Number>(
         register: &Register,
         layout: &Layout,
         depth: usize,
         mixer_bytes: u64,
+        cost_bytes: u64,
     ) -> Self {
-        let number = size_of::<f64>() as u64;
+        let amplitude = 2 * size_of::<T>() as u64;
         let amplitudes = register.dimension() as u64;
-        let table = amplitudes.saturating_mul(number);
-        let state = table.saturating_mul(2);
-        let scratch = (layout.scratch() as u64)
-            .saturating_mul(2 * number)
+        let state = amplitudes.saturating_mul(amplitude);
+        // Of every thread: a tile, a block and its transposed copy, with two costs and four factors an amplitude of a block.
+        let block = (layout.block::<T>() as u64).saturating_mul(amplitude + 48);
+        let tile = (layout.tile() as u64).saturating_mul(amplitude);
+        let threads = parallel::threads();
+        let scratch = tile
+            .saturating_add(block)
+            .saturating_mul(threads)
             .saturating_add(mixer_bytes);
-        let bytes = table.saturating_add(state).saturating_add(scratch);
+        let bytes = cost_bytes.saturating_add(state).saturating_add(scratch);
         // The phase counts as two axes.
         let axes = (register.levels().len() + 2) as f64;
         let seconds = amplitudes as f64 * axes * depth as f64 * SECONDS_PER_AMPLITUDE_AND_AXIS;

@@ -5,10 +5,10 @@
 //! of ψ to λ, which changes neither; it is chosen so that λ is small.
 
 use crate::amplitudes::Amplitudes;
-use crate::kernels::Weight;
-use crate::limits::units;
-use crate::parallel;
-use crate::{Angles, Ansatz, Error, Limits, Objective, State};
+use crate::ansatz::layers;
+use crate::kernels::{Number, Weight};
+use crate::pass::backward;
+use crate::{Angles, Ansatz, Error, Limits, Objective};
 
 /// An objective's value and its derivatives.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,21 +21,7 @@ pub struct Gradient {
     pub beta: Vec<f64>,
 }
 
-impl Ansatz<'_> {
-    /// The objective at the given angles.
-    ///
-    /// # Errors
-    /// As [`Ansatz::evolve`], and a share α outside (0, 1].
-    pub fn evaluate(
-        &self,
-        objective: Objective,
-        angles: &Angles,
-        limits: &Limits,
-    ) -> Result<f64, Error> {
-        objective.check()?;
-        self.evolve(angles, limits)?.objective(objective)
-    }
-
+impl<T: Number> Ansatz<'_, T> {
     /// The objective at the given angles and its derivatives by all of them. CVaR is differentiated with its quantile fixed, which is
     /// its derivative wherever it has one.
     ///
@@ -48,11 +34,8 @@ impl Ansatz<'_> {
         limits: &Limits,
     ) -> Result<Gradient, Error> {
         objective.check()?;
-        self.check(angles)?;
-        self.cost
-            .register()
-            .allow(self.estimate(angles.depth()).gradient_bytes)?;
-        let state = State::new(self.cost, self.run(angles, limits)?, self.isa);
+        self.admit(angles, self.estimate(angles.depth()).gradient_bytes)?;
+        let state = self.evolve(angles, limits)?;
         let value = state.objective(objective)?;
         let weight = match objective {
             Objective::Expectation => Weight {
@@ -74,53 +57,48 @@ impl Ansatz<'_> {
 
     /// Work units of one gradient of `depth` layers.
     pub fn gradient_work(&self, depth: usize) -> u64 {
-        let dimension = self.cost.register().dimension();
-        self.work(depth)
-            .saturating_add(units(dimension, 1 + 2 * depth * self.layout.passes()))
+        // Back on two states.
+        self.work(depth).saturating_mul(3)
     }
 
     fn sweep_back(
         &self,
-        mut psi: Amplitudes,
+        mut psi: Amplitudes<T>,
         weight: Weight,
         value: f64,
         angles: &Angles,
         limits: &Limits,
     ) -> Result<Gradient, Error> {
-        let dimension = psi.dimension();
-        limits.spend(units(dimension, 1))?;
-        let mut lambda = self.weighted(&psi, weight);
         let depth = angles.depth();
+        let inverse: Vec<(f64, f64)> = layers(angles)
+            .into_iter()
+            .rev()
+            .map(|(gamma, beta)| (-gamma, -beta))
+            .collect();
+        let circuit = self.circuit(inverse);
+        let plans = backward(self.groups(), depth);
+        let mut lambda = Amplitudes::zeros(psi.dimension(), &self.layout);
         let mut gradient = Gradient {
             value,
             gamma: vec![0.0; depth],
             beta: vec![0.0; depth],
         };
-        for layer in (0..depth).rev() {
-            limits.spend(units(dimension, 2 * self.layout.passes()))?;
-            let inverse = self.layer(-angles.gamma[layer], -angles.beta[layer]);
-            let overlaps = self.sweep().backward(&mut psi, &mut lambda, &inverse);
-            gradient.gamma[layer] = 2.0 * overlaps.cost;
-            gradient.beta[layer] = 2.0 * overlaps.mixer;
+        for (at, plan) in plans.iter().enumerate() {
+            self.spend(limits, depth, at)?;
+            self.spend(limits, depth, at)?;
+            let weight = (at == 0).then_some(weight);
+            let overlaps = circuit.run_back(
+                plan,
+                weight,
+                circuit.lead(&plans, at),
+                &mut psi,
+                &mut lambda,
+            );
+            for (layer, overlaps) in overlaps.into_iter().rev().enumerate() {
+                gradient.gamma[layer] += 2.0 * overlaps.cost;
+                gradient.beta[layer] += 2.0 * overlaps.mixer;
+            }
         }
         Ok(gradient)
-    }
-
-    /// λ = Dψ.
-    fn weighted(&self, psi: &Amplitudes, weight: Weight) -> Amplitudes {
-        let mut lambda = Amplitudes::zeros(psi.dimension());
-        let length = parallel::CHUNK;
-        let parts = lambda
-            .tiles(length)
-            .zip(psi.chunks(length))
-            .zip(self.cost.values().chunks(length))
-            .collect();
-        parallel::map(
-            psi.dimension(),
-            parts,
-            || (),
-            |(), (((re, im), psi), cost)| self.isa.weigh(psi, re, im, cost, weight),
-        );
-        lambda
     }
 }

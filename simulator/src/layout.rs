@@ -1,125 +1,291 @@
 //! How a register is cut into groups of axes whose tiles stay in the cache.
+//!
+//! A tile is a matrix: its rows are all digits of the group's own axes, its columns a run of contiguous amplitudes. In the low group rows
+//! follow each other in memory and the columns are mixed too; in the groups above, rows lie far apart and the columns only make
+//! every access a few cache lines long.
 
+use crate::kernels::{Number, Rows};
 use std::ops::Range;
 
-/// Amplitudes in a tile: 128 KiB of real and imaginary parts, well inside a 1 MiB L2 cache. Measured with `benches/layer.rs`.
-const TILE: usize = 1 << 13;
-/// Least contiguous amplitudes of a strided tile: two cache lines of either array.
-const MIN_RUN: usize = 16;
-/// Most contiguous amplitudes of a strided tile. Longer runs gain nothing.
-const MAX_RUN: usize = 64;
-/// Most combined levels of a strided tile, so that with the least run it is twice a contiguous one.
-const STRIDED_SPAN: usize = 1 << 10;
-/// Rows of this many numbers and more are padded.
-const LONG_ROW: usize = 64;
-/// Least combined levels of the leading axes: columns of this many amplitudes are the rows of a transposed tile.
-const LEADING_SPAN: usize = 16;
+/// Bytes of a low tile: a quarter of a 1 MiB L2 cache. Measured with `benches/layer.rs`, as all sizes here.
+const LOW_TILE: usize = 1 << 19;
+/// Bytes of a high tile, and most of them.
+const HIGH_TILE: [usize; 2] = [1 << 18, 1 << 19];
+/// Bytes of a block: half of an L1 cache.
+const BLOCK: usize = 1 << 14;
+/// Bytes of one array's row that a high tile should have at least, and those that it must have: two cache lines and one.
+const ROW: [usize; 2] = [128, 64];
+/// Distances that are a multiple of this many bytes meet in the same sets of a cache.
+const PAGE: usize = 1 << 12;
+/// Most columns of a tile, unless an axis alone has more.
+const COLUMNS: usize = 64;
+/// Columns of a low tile whose axes need no transposing.
+const DIRECT_COLUMNS: usize = 32;
 
 /// Neighbouring axes that are mixed together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Group {
-    /// The axes.
+    /// The axes of the rows.
     pub(crate) axes: Range<usize>,
-    /// Product of the levels of all axes below.
-    pub(crate) inner: usize,
-    /// Product of the levels of these axes.
-    pub(crate) span: usize,
+    /// Product of their levels.
+    pub(crate) rows: usize,
+    /// Distance of rows in memory.
+    pub(crate) stride: usize,
+    /// Contiguous amplitudes of a row.
+    pub(crate) columns: usize,
+    /// How many of the first axes the columns are, `None` where they are a part of axis 0.
+    pub(crate) column_axes: Option<usize>,
+    /// Distance of rows in a thread's copy: whole vectors.
+    pub(crate) pitch: usize,
+    /// The lowest axes of the rows: those of a block, which fits into L1.
+    pub(crate) block_axes: Range<usize>,
+    /// Product of their levels.
+    pub(crate) block_rows: usize,
+    /// Distance of blocks in a thread's copy: no power of two, for then the same lines of all blocks would meet in one set of the cache.
+    pub(crate) block_pitch: usize,
 }
 
-/// All axes of a register, in three kinds of groups.
+/// All axes of a register.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// The first axes of a contiguous tile. Their strides are too short for vectors, so the tile is transposed for them.
-    pub(crate) leading: Group,
-    /// The other axes of a contiguous tile, perhaps none.
-    pub(crate) trailing: Group,
-    /// The axes above, each group with strided tiles.
-    pub(crate) high: Vec<Group>,
+    /// The low group, then those with the axes above.
+    pub(crate) groups: Vec<Group>,
+    /// Whether the low group's columns are mixed as they are. Otherwise they are transposed for it: their axes do not fill vectors.
+    pub(crate) direct: bool,
+    /// Numbers left free after every low tile.
+    pub(crate) gap: usize,
 }
 
 impl Layout {
-    pub(crate) fn new(levels: &[usize]) -> Self {
-        let leading = Group::take(levels, 0, 1, |span, next| {
-            span < LEADING_SPAN || span * next <= LEADING_SPAN
+    /// For amplitudes of the precision `T`. `in_lanes` says of an axis whether its mixer works on lane bits; columns are whole axes where
+    /// `whole_columns` says that they must be.
+    pub(crate) fn new<T: Number>(
+        levels: &[usize],
+        in_lanes: impl Fn(usize) -> bool,
+        whole_columns: bool,
+    ) -> Self {
+        let amplitude = 2 * size_of::<T>();
+        let direct = direct_columns(levels, in_lanes, T::LANES);
+        let (columns, column_axes) = direct.unwrap_or_else(|| whole(levels, COLUMNS, T::LANES));
+        let all = levels.iter().fold(1_usize, |all, &d| all.saturating_mul(d));
+        let sizes = [
+            (LOW_TILE, ROW[0]),
+            (2 * LOW_TILE, ROW[0]),
+            (2 * LOW_TILE, ROW[1]),
+        ];
+        let cut = sizes.map(|(tile, row)| {
+            let end = take(levels, column_axes, columns, tile / amplitude);
+            (end, HIGH_TILE[1] / 2 / row)
         });
-        let room = TILE / leading.span;
-        let trailing = Group::take(levels, leading.axes.end, leading.span, |span, next| {
-            next <= room / span
-        });
-        let mut high: Vec<Group> = Vec::new();
-        let (mut axis, mut inner) = (trailing.axes.end, trailing.inner * trailing.span);
+        let fits = |&&(end, most): &&(usize, usize)| all / product(&levels[..end]) <= most;
+        let &(end, most) = cut.iter().find(fits).unwrap_or(&cut[0]);
+        let mut groups = vec![Group::new::<T>(
+            levels,
+            column_axes..end,
+            columns,
+            columns,
+            Some(column_axes),
+        )];
+        let mut axis = end;
+        let passes = all
+            .div_ceil(product(&levels[..end]))
+            .ilog2()
+            .div_ceil(most.ilog2())
+            .max(1);
         while axis < levels.len() {
-            // An axis longer than the limit is a group of its own.
-            let group = Group::take(levels, axis, inner, |span, next| {
-                span == 1 || next <= STRIDED_SPAN / span
-            });
-            (axis, inner) = (group.axes.end, group.inner * group.span);
-            high.push(group);
+            // Groups of about equal size; an axis longer than the limit is one of its own.
+            let left = passes.saturating_sub(groups.len() as u32 - 1).max(1);
+            let span = product(&levels[axis..]);
+            let share = if left == 1 {
+                span
+            } else {
+                2_usize << span.ilog2().div_ceil(left)
+            };
+            let stop = take(levels, axis, 1, share.min(most)).max(axis + 1);
+            let rows = product(&levels[axis..stop]);
+            let width = (HIGH_TILE[0] / amplitude / rows).clamp(ROW[1] / size_of::<T>(), COLUMNS);
+            let stride = product(&levels[..axis]);
+            let (columns, column_axes) = match whole(levels, width, T::LANES) {
+                (columns, _) if !whole_columns && (columns > 2 * width || 2 * columns < width) => {
+                    (width.min(stride), None)
+                }
+                (columns, axes) => (columns, Some(axes)),
+            };
+            groups.push(Group::new::<T>(
+                levels,
+                axis..stop,
+                stride,
+                columns,
+                column_axes,
+            ));
+            axis = stop;
         }
-        Self {
-            leading,
-            trailing,
-            high,
-        }
-    }
-
-    /// Amplitudes in a contiguous tile.
-    pub(crate) fn tile(&self) -> usize {
-        self.leading.span * self.trailing.span
-    }
-
-    /// Passes over memory for one layer.
-    pub(crate) fn passes(&self) -> usize {
-        1 + self.high.len()
-    }
-
-    /// Amplitudes of scratch that a thread needs at most.
-    pub(crate) fn scratch(&self) -> usize {
-        let strided = self
-            .high
+        // As many as a row has, so that the rows of a tile follow each other through the sets of the cache.
+        let whole = groups
             .iter()
-            .map(|group| group.span.saturating_mul(group.run().next_multiple_of(8)))
-            .max()
-            .unwrap_or(0);
-        strided.max(self.leading.span.saturating_mul(self.pitch()))
+            .skip(1)
+            .all(|group| group.column_axes.is_some());
+        let collides = (groups[0].amplitudes() * size_of::<T>()).is_multiple_of(PAGE);
+        let gap = if whole && collides {
+            groups.get(1).map_or(0, |group| group.pitch)
+        } else {
+            0
+        };
+        Self {
+            groups,
+            direct: direct.is_some(),
+            gap,
+        }
     }
 
-    /// Distance between the rows of a transposed tile: a multiple of eight, and for long rows no power of two, whose rows would
-    /// all meet in the same lines of the cache.
-    pub(crate) fn pitch(&self) -> usize {
-        let row = self.trailing.span.next_multiple_of(8);
-        if row < LONG_ROW { row } else { row + 8 }
+    /// Amplitudes of a thread's copy of a tile.
+    pub(crate) fn tile(&self) -> usize {
+        self.groups.iter().map(Group::tile).max().unwrap_or(0)
+    }
+
+    /// Amplitudes of a block in any order of its axes.
+    pub(crate) fn block<T: Number>(&self) -> usize {
+        let block = |group: &Group| {
+            group
+                .columns
+                .saturating_mul(group.turned_pitch::<T>())
+                .max(group.block_pitch)
+        };
+        self.groups.iter().map(block).max().unwrap_or(0)
     }
 }
 
 impl Group {
-    /// The longest run of axes from `axis` on that `fits(span so far, levels of the next axis)`.
-    fn take(
+    fn new<T: Number>(
         levels: &[usize],
-        axis: usize,
-        inner: usize,
-        fits: impl Fn(usize, usize) -> bool,
+        axes: Range<usize>,
+        stride: usize,
+        columns: usize,
+        column_axes: Option<usize>,
     ) -> Self {
-        let mut span = 1;
-        let mut end = axis;
-        while let Some(&next) = levels.get(end).filter(|&&next| fits(span, next)) {
-            span *= next;
-            end += 1;
-        }
+        let pitch = columns.next_multiple_of(T::LANES);
+        let rows = product(&levels[axes.clone()]);
+        let end = take(
+            &levels[..axes.end],
+            axes.start,
+            pitch,
+            BLOCK / 2 / size_of::<T>(),
+        );
+        let block_axes = axes.start..end;
+        let block_rows = product(&levels[block_axes.clone()]);
+        let block = block_rows * pitch;
+        let block_pitch = if block_rows == rows {
+            block
+        } else {
+            block + T::LANES
+        };
         Self {
-            axes: axis..end,
-            inner,
-            span,
+            axes,
+            rows,
+            stride,
+            columns,
+            column_axes,
+            pitch,
+            block_axes,
+            block_rows,
+            block_pitch,
         }
     }
 
-    /// Contiguous amplitudes in a row of a strided tile.
-    pub(crate) fn run(&self) -> usize {
-        (2 * TILE / self.span)
-            .clamp(MIN_RUN, MAX_RUN)
-            .next_multiple_of(8)
-            .min(self.inner)
+    /// Amplitudes of a tile.
+    pub(crate) fn amplitudes(&self) -> usize {
+        self.rows * self.columns
     }
+
+    pub(crate) fn blocks(&self) -> usize {
+        self.rows / self.block_rows
+    }
+
+    /// Numbers in a block.
+    pub(crate) fn block(&self) -> usize {
+        self.block_rows * self.pitch
+    }
+
+    /// Numbers in a thread's copy of a tile.
+    pub(crate) fn tile(&self) -> usize {
+        self.blocks() * self.block_pitch
+    }
+
+    /// The tile in memory as a matrix, rows and columns, and where its rows stand in a thread's copy. Where rows follow each other,
+    /// those of a block are one.
+    pub(crate) fn matrix(&self) -> ((usize, usize), Rows) {
+        let (pitch, block_pitch) = (self.pitch, self.block_pitch);
+        if self.stride == self.pitch {
+            (
+                (self.blocks(), self.block()),
+                Rows {
+                    block: 1,
+                    pitch: self.block(),
+                    block_pitch,
+                },
+            )
+        } else {
+            (
+                (self.rows, self.columns),
+                Rows {
+                    block: self.block_rows,
+                    pitch,
+                    block_pitch,
+                },
+            )
+        }
+    }
+
+    /// Distance of rows in a transposed block, whose rows are the columns.
+    pub(crate) fn turned_pitch<T: Number>(&self) -> usize {
+        self.block_rows.next_multiple_of(T::LANES)
+    }
+}
+
+fn product(levels: &[usize]) -> usize {
+    levels.iter().product()
+}
+
+/// The end of the longest run of axes from `axis` on that brings a product from `span` to at most `most`.
+fn take(levels: &[usize], axis: usize, mut span: usize, most: usize) -> usize {
+    let fits = |&&d: &&usize| {
+        let fits = d <= most / span.max(1);
+        span = span.saturating_mul(d);
+        fits
+    };
+    axis + levels[axis..].iter().take_while(fits).count()
+}
+
+/// The columns whose axes are lane bits, where the first axes fill a vector: powers of two.
+fn direct_columns(
+    levels: &[usize],
+    in_lanes: impl Fn(usize) -> bool,
+    lanes: usize,
+) -> Option<(usize, usize)> {
+    let (mut columns, mut axes) = (1_usize, 0);
+    for (axis, &d) in levels.iter().enumerate() {
+        let wide = columns >= lanes && columns.saturating_mul(d) > DIRECT_COLUMNS;
+        if wide || !d.is_power_of_two() || d > DIRECT_COLUMNS || !in_lanes(axis) {
+            break;
+        }
+        (columns, axes) = (columns * d, axes + 1);
+    }
+    (columns >= lanes).then_some((columns, axes))
+}
+
+/// As many of the first axes as fill vectors best with at most `most` states, at least one.
+fn whole(levels: &[usize], most: usize, lanes: usize) -> (usize, usize) {
+    let spans = levels.iter().scan(1_usize, |span, &d| {
+        *span = span.saturating_mul(d);
+        Some(*span)
+    });
+    let candidates = spans.enumerate().map(|(at, span)| (span, at + 1));
+    // What the padding of a row adds, and what its beginning takes: as much as a few columns.
+    let waste = |span: usize| (span.next_multiple_of(lanes) + 8) as f64 / span as f64;
+    candidates
+        .take_while(|&(span, axes)| axes == 1 || span <= most)
+        .min_by(|a, b| waste(a.0).total_cmp(&waste(b.0)))
+        .unwrap_or((1, 0))
 }
 
 #[cfg(test)]
@@ -127,35 +293,77 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn cut<T: Number>(levels: &[usize], whole_columns: bool) -> Layout {
+        Layout::new::<T>(levels, |_| true, whole_columns)
+    }
+
+    fn check<T: Number>(levels: &[usize], whole_columns: bool) {
+        let layout = cut::<T>(levels, whole_columns);
+        let low = &layout.groups[0];
+        assert_eq!(
+            low.columns,
+            levels[..low.axes.start].iter().product::<usize>()
+        );
+        assert_eq!(low.stride, low.columns);
+        let (mut axis, mut below) = (low.axes.start, low.columns);
+        for (at, group) in layout.groups.iter().enumerate() {
+            assert_eq!(group.axes.start, axis);
+            assert_eq!(
+                group.rows,
+                levels[group.axes.clone()].iter().product::<usize>()
+            );
+            assert!(at == 0 || group.stride == below);
+            assert_eq!(group.rows % group.block_rows, 0);
+            assert!(group.pitch >= group.columns && group.pitch % T::LANES == 0);
+            assert!(group.columns <= group.stride);
+            if let Some(axes) = group.column_axes {
+                assert_eq!(group.columns, levels[..axes].iter().product::<usize>());
+                assert!(axes <= group.axes.start);
+            }
+            assert!(!whole_columns || group.column_axes.is_some());
+            (axis, below) = (group.axes.end, below * group.rows);
+        }
+        assert_eq!(axis, levels.len());
+    }
+
     proptest! {
         #[test]
-        fn every_axis_is_in_one_group(levels in prop::collection::vec(2_usize..40, 1..12)) {
-            let layout = Layout::new(&levels);
-            let groups = [&layout.leading, &layout.trailing].into_iter().chain(&layout.high);
-            let (mut axis, mut inner) = (0, 1);
-            for group in groups {
-                prop_assert_eq!((group.axes.start, group.inner), (axis, inner));
-                prop_assert_eq!(group.span, levels[group.axes.clone()].iter().product::<usize>());
-                (axis, inner) = (group.axes.end, inner * group.span);
-            }
-            prop_assert_eq!(axis, levels.len());
+        fn every_axis_is_in_one_group(levels in prop::collection::vec(2_usize..40, 1..12), whole_columns: bool) {
+            check::<f64>(&levels, whole_columns);
+            check::<f32>(&levels, whole_columns);
+        }
+    }
+
+    #[test]
+    fn registers_of_qubits_take_two_groups_up_to_28() {
+        for n in 10..=30 {
+            let layout = cut::<f64>(&vec![2; n], true);
+            assert_eq!(
+                layout.groups.len(),
+                if n <= 15 {
+                    1
+                } else if n <= 28 {
+                    2
+                } else {
+                    3
+                },
+                "{n} qubits"
+            );
+            assert!(layout.direct);
         }
     }
 
     #[test]
     fn an_axis_longer_than_a_tile_is_a_group_of_its_own() {
-        let layout = Layout::new(&[2, 3, 40_000, 5]);
-        assert_eq!(layout.leading.axes, 0..3);
-        assert_eq!(layout.high.len(), 1);
-        let layout = Layout::new(&[4, 4, 3, 40_000, 5]);
-        assert_eq!(layout.trailing.axes, 2..3);
-        assert_eq!(
-            layout
-                .high
-                .iter()
-                .map(|group| group.axes.clone())
-                .collect::<Vec<_>>(),
-            [3..4, 4..5]
-        );
+        let layout = cut::<f64>(&[4, 4, 3, 40_000, 5], false);
+        let axes: Vec<_> = layout
+            .groups
+            .iter()
+            .map(|group| group.axes.clone())
+            .collect();
+        assert_eq!(axes, [2..3, 3..4, 4..5]);
+        let layout = cut::<f64>(&[40_000, 3], false);
+        assert!(!layout.direct);
+        check::<f64>(&[40_000, 3, 5, 7], false);
     }
 }

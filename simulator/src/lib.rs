@@ -41,7 +41,7 @@
 //!
 //! // Axis 0 is fastest, and z = +1 on level 0.
 //! let cost = Cost::from_terms(&Register::qubits(2)?, &[Term { variables: vec![0], coefficient: 1.0 }], 0.0)?;
-//! assert_eq!(cost.values(), [1.0, -1.0, 1.0, -1.0]);
+//! assert_eq!(cost.values().as_ref(), [1.0, -1.0, 1.0, -1.0]);
 //!
 //! // With E = z of one qubit and one layer, ⟨E⟩ = sin 2β · sin 2γ.
 //! let ansatz = Ansatz::new(&cost, Mixer::Complete, &cost.uniform_start())?;
@@ -76,11 +76,11 @@ mod gradient;
 
 mod aligned;
 mod amplitudes;
+mod diagonal;
 mod kernels;
 mod layout;
-mod scratch;
+mod pass;
 mod step;
-mod sweep;
 
 mod quantile;
 mod sample;
@@ -92,10 +92,11 @@ pub use cost::{Cost, Table, Term};
 pub use error::Error;
 pub use estimate::{Estimate, estimate};
 pub use gradient::Gradient;
-pub use kernels::InstructionSet;
+pub use kernels::{InstructionSet, Number};
 pub use limits::{Limits, Stopped};
 pub use mixer::Mixer;
 pub use objective::Objective;
+pub use parallel::on_threads;
 pub use register::{DEFAULT_MEMORY_BYTES, Register};
 pub use start::Start;
 pub use state::State;

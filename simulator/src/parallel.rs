@@ -3,44 +3,101 @@
 //! Parts never depend on the number of threads, and what they return is combined by the caller in their order, so every result is
 //! equal to the bit on any number of threads.
 
+use crate::Error;
 use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
 
 /// States up to this size are not split: handing out the parts would cost more than it gains.
 const SERIAL_AMPLITUDES: usize = 1 << 16;
 
-/// Numbers in one part of an elementwise pass.
-pub(crate) const CHUNK: usize = 1 << 13;
+/// What workers keep between parts and hand on to the next pass: making it anew would cost the system's pages each time.
+#[derive(Debug)]
+pub(crate) struct Pool<S>(Mutex<Vec<S>>);
+
+impl<S> Pool<S> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// Lends one, made by `make` where none is left.
+    fn lend(&self, make: impl FnOnce() -> S) -> Loan<'_, S> {
+        let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Loan {
+            pool: self,
+            lent: Some(free.unwrap_or_else(make)),
+        }
+    }
+}
+
+/// What a pool lends; it goes back when dropped.
+struct Loan<'a, S> {
+    pool: &'a Pool<S>,
+    lent: Option<S>,
+}
+
+impl<S> Drop for Loan<'_, S> {
+    fn drop(&mut self) {
+        let mut free = self.pool.0.lock().unwrap_or_else(PoisonError::into_inner);
+        free.extend(self.lent.take());
+    }
+}
 
 /// Applies `work` to every part of a state with `amplitudes` amplitudes; `scratch` makes what a worker keeps between parts.
 pub(crate) fn map<T, S, R>(
     amplitudes: usize,
     parts: Vec<T>,
+    pool: &Pool<S>,
     scratch: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, T) -> R + Sync,
 ) -> Vec<R>
 where
     T: Send,
+    S: Send,
     R: Send,
 {
-    if amplitudes <= SERIAL_AMPLITUDES {
-        let mut scratch = scratch();
-        return parts
-            .into_iter()
-            .map(|part| work(&mut scratch, part))
-            .collect();
-    }
-    parts
-        .into_par_iter()
-        .map_init(&scratch, |scratch, part| work(scratch, part))
-        .collect()
+    let lend = || pool.lend(&scratch);
+    let one = |loan: &mut Loan<S>, part| loan.lent.as_mut().map(|lent| work(lent, part));
+    let results: Vec<Option<R>> = if amplitudes <= SERIAL_AMPLITUDES {
+        let mut loan = lend();
+        parts.into_iter().map(|part| one(&mut loan, part)).collect()
+    } else {
+        parts.into_par_iter().map_init(lend, one).collect()
+    };
+    // A loan holds what was lent until it is dropped.
+    results.into_iter().flatten().collect()
 }
 
-/// Applies `work` to every chunk of a list.
-pub(crate) fn map_chunks<R: Send>(values: &[f64], work: impl Fn(&[f64]) -> R + Sync) -> Vec<R> {
+/// Applies `work`, which keeps nothing, to every part of a state with `amplitudes` amplitudes.
+pub(crate) fn each<T: Send, R: Send>(
+    amplitudes: usize,
+    parts: Vec<T>,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
     map(
-        values.len(),
-        values.chunks(CHUNK).collect(),
+        amplitudes,
+        parts,
+        &Pool::new(),
         || (),
-        |(), chunk| work(chunk),
+        |(), part| work(part),
     )
+}
+
+/// Threads that share the parts.
+pub(crate) fn threads() -> u64 {
+    rayon::current_num_threads() as u64
+}
+
+/// Runs `work` on so many threads of its own.
+///
+/// # Errors
+/// Zero threads, or more than the system gives.
+pub fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> Result<R, Error> {
+    let refuse = |reason: String| Error::Threads { threads, reason };
+    if threads == 0 {
+        return Err(refuse("at least one is needed".to_owned()));
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    Ok(pool
+        .map_err(|error| refuse(error.to_string()))?
+        .install(work))
 }

@@ -1,7 +1,8 @@
 //! Quantiles of the cost under a state's probabilities, without sorting the table.
 
 use crate::Cost;
-use crate::kernels::Tile;
+use crate::amplitudes::Amplitudes;
+use crate::kernels::Number;
 use crate::parallel;
 use crate::state::probability;
 
@@ -9,6 +10,9 @@ use crate::state::probability;
 const BINS: usize = 1 << 10;
 /// So many candidates are sorted instead.
 const SORTED: usize = 1 << 14;
+
+/// Chunks that are counted into the same bins.
+const CHUNKS_OF_A_PART: usize = 32;
 
 /// A range of costs, both ends included.
 #[derive(Debug, Clone, Copy)]
@@ -58,13 +62,13 @@ impl Bin {
 
 /// The least cost q with P(C ≤ q) ≥ α. Each round counts the range's bins and keeps the one in which α is reached, until few
 /// enough states are left to sort, or one cost.
-pub(crate) fn quantile(cost: &Cost, psi: Tile, alpha: f64) -> f64 {
+pub(crate) fn quantile<T: Number>(cost: &Cost, psi: &Amplitudes<T>, alpha: f64) -> f64 {
     let mut range = Range {
         low: cost.min(),
         high: cost.max(),
     };
     let mut below = 0.0;
-    let mut count = cost.values().len();
+    let mut count = psi.dimension();
     while count > SORTED && range.low < range.high {
         let Some((weight, bin)) = reach(&bins(cost, psi, range), below, alpha) else {
             return range.high;
@@ -95,23 +99,21 @@ fn reach(bins: &[Bin], mut below: f64, alpha: f64) -> Option<(f64, Bin)> {
     last
 }
 
-fn bins(cost: &Cost, psi: Tile, range: Range) -> Vec<Bin> {
-    let count = |part: Part| {
-        let mut bins = vec![Bin::EMPTY; BINS];
-        for (cost, weight) in part.states().filter(|&(cost, _)| range.contains(cost)) {
-            bins[range.bin(cost)].add(Bin {
-                weight,
-                count: 1,
-                range: Range {
-                    low: cost,
-                    high: cost,
-                },
-            });
-        }
-        bins
+fn bins<T: Number>(cost: &Cost, psi: &Amplitudes<T>, range: Range) -> Vec<Bin> {
+    let count = |bins: &mut Vec<Bin>, (cost, weight): (f64, f64)| {
+        bins.resize(BINS, Bin::EMPTY);
+        bins[range.bin(cost)].add(Bin {
+            weight,
+            count: 1,
+            range: Range {
+                low: cost,
+                high: cost,
+            },
+        });
     };
-    parts(cost, psi, count)
+    parts(cost, psi, range, count)
         .into_iter()
+        .filter(|bins| !bins.is_empty())
         .reduce(merge)
         .unwrap_or_default()
 }
@@ -124,40 +126,32 @@ fn merge(mut all: Vec<Bin>, part: Vec<Bin>) -> Vec<Bin> {
 }
 
 /// Costs and probabilities of the states whose cost is in the range.
-fn candidates(cost: &Cost, psi: Tile, range: Range) -> Vec<(f64, f64)> {
-    parts(cost, psi, |part| {
-        part.states()
-            .filter(|&(cost, _)| range.contains(cost))
-            .collect::<Vec<_>>()
+fn candidates<T: Number>(cost: &Cost, psi: &Amplitudes<T>, range: Range) -> Vec<(f64, f64)> {
+    parts(cost, psi, range, Vec::push).concat()
+}
+
+/// Hands every state whose cost is in the range, with its probability, to `take` and what it gathers. Parts are several chunks: each
+/// one brings its own bins.
+fn parts<T: Number, R: Send>(
+    cost: &Cost,
+    psi: &Amplitudes<T>,
+    range: Range,
+    take: impl Fn(&mut Vec<R>, (f64, f64)) + Sync,
+) -> Vec<Vec<R>> {
+    let length = cost.chunk_len();
+    let chunks: Vec<usize> = (0..psi.dimension().div_ceil(length)).collect();
+    let parts = chunks.chunks(CHUNKS_OF_A_PART).collect();
+    parallel::each(psi.dimension(), parts, |part: &[usize]| {
+        let (mut buffer, mut gathered) = (Vec::new(), Vec::new());
+        for &chunk in part {
+            let first = chunk * length;
+            let costs = cost.chunk(chunk, &mut buffer);
+            let (re, im) = psi.range(first..first + costs.len());
+            let states = costs.iter().zip(re.iter().zip(im));
+            for (&cost, (&re, &im)) in states.filter(|(cost, _)| range.contains(**cost)) {
+                take(&mut gathered, (cost, probability(re, im)));
+            }
+        }
+        gathered
     })
-    .concat()
-}
-
-/// A stretch of the table with its amplitudes.
-struct Part<'a> {
-    cost: &'a [f64],
-    re: &'a [f64],
-    im: &'a [f64],
-}
-
-impl Part<'_> {
-    fn states(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.cost
-            .iter()
-            .zip(self.re.iter().zip(self.im))
-            .map(|(&cost, (&re, &im))| (cost, probability(re, im)))
-    }
-}
-
-fn parts<R: Send>(cost: &Cost, (re, im): Tile, work: impl Fn(Part) -> R + Sync) -> Vec<R> {
-    // Large parts: each one brings its own bins.
-    let length = parallel::CHUNK * 32;
-    let parts = cost
-        .values()
-        .chunks(length)
-        .zip(re.chunks(length).zip(im.chunks(length)));
-    let parts = parts
-        .map(|(cost, (re, im))| Part { cost, re, im })
-        .collect();
-    parallel::map(cost.values().len(), parts, || (), |(), part| work(part))
 }

@@ -2,6 +2,9 @@
 
 use crate::Error;
 
+/// Most states that are worked through together.
+const CHUNK: usize = 1 << 13;
+
 /// Memory that the state, the cost table and their scratch may use together unless the caller says otherwise: 8 GiB.
 pub const DEFAULT_MEMORY_BYTES: u64 = 8 << 30;
 
@@ -128,6 +131,19 @@ impl Register {
             index = index * levels + digit;
         }
         Ok(index)
+    }
+
+    /// States that are worked through together: all digits of the first axes, where that is neither many nor few.
+    pub(crate) fn chunk(&self) -> usize {
+        let spans = self.levels.iter().scan(1_usize, |span, &d| {
+            *span = span.saturating_mul(d);
+            Some(*span)
+        });
+        spans
+            .take_while(|&span| span <= CHUNK)
+            .last()
+            .filter(|&span| span >= CHUNK / 64)
+            .unwrap_or(CHUNK)
     }
 
     /// Refuses a need of `needed_bytes` above the memory limit.

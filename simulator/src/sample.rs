@@ -1,40 +1,39 @@
 //! Drawing basis states, and the most probable ones.
 
-use crate::kernels::Tile;
+use crate::kernels::{Number, Tile};
 use crate::parallel;
 use crate::state::probability;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::cmp::Ordering;
 
+/// Chunks that bring the most probable of their states together.
+const CHUNKS_OF_A_PART: usize = 32;
+
 /// Draws by inversion: uniform numbers in ascending order against the cumulative sums. Each chunk of the state takes the numbers that fall
 /// between its sums.
-pub(crate) fn sample((re, im): Tile, shots: u64, seed: u64) -> Vec<(usize, u64)> {
-    let length = parallel::CHUNK;
-    let chunks: Vec<(&[f64], &[f64])> = re.chunks(length).zip(im.chunks(length)).collect();
-    let sum = |(re, im): Tile| {
+pub(crate) fn sample<T: Number>(chunks: Vec<Tile<T>>, shots: u64, seed: u64) -> Vec<(usize, u64)> {
+    let dimension = chunks.iter().map(|chunk| chunk.0.len()).sum();
+    let sum = |(re, im): Tile<T>| {
         re.iter()
             .zip(im)
             .map(|(&re, &im)| probability(re, im))
             .sum::<f64>()
     };
-    let sums = parallel::map(re.len(), chunks.clone(), || (), |(), chunk| sum(chunk));
+    let sums = parallel::each(dimension, chunks.clone(), sum);
     let draws = draws(shots, seed, sums.iter().sum());
     let mut parts = Vec::with_capacity(chunks.len());
-    let (mut below, mut rest) = (0.0, draws.as_slice());
-    for (position, (chunk, sum)) in chunks.into_iter().zip(sums).enumerate() {
+    let (mut first, mut below, mut rest) = (0, 0.0, draws.as_slice());
+    for (chunk, sum) in chunks.into_iter().zip(sums) {
         let here = rest.partition_point(|&draw| draw < below + sum);
         let (draws, others) = rest.split_at(here);
-        parts.push((position * length, chunk, below, draws));
-        (below, rest) = (below + sum, others);
+        parts.push((first, chunk, below, draws));
+        (first, below, rest) = (first + chunk.0.len(), below + sum, others);
     }
-    let counts = parallel::map(
-        re.len(),
-        parts,
-        || (),
-        |(), (first, chunk, below, draws)| count(first, chunk, below, draws),
-    );
-    counts.concat()
+    let count = |(first, chunk, below, draws): (usize, Tile<T>, f64, &[f64])| {
+        count(first, chunk, below, draws)
+    };
+    parallel::each(dimension, parts, count).concat()
 }
 
 /// `shots` uniform numbers in [0, total), ascending.
@@ -50,7 +49,12 @@ fn draws(shots: u64, seed: u64, total: f64) -> Vec<f64> {
 }
 
 /// Counts ascending draws against the cumulative sums of one chunk, which starts at index `first` and at the sum `below`.
-fn count(first: usize, (re, im): Tile, mut below: f64, mut draws: &[f64]) -> Vec<(usize, u64)> {
+fn count<T: Number>(
+    first: usize,
+    (re, im): Tile<T>,
+    mut below: f64,
+    mut draws: &[f64],
+) -> Vec<(usize, u64)> {
     let mut counts = Vec::new();
     let mut last = None;
     for (index, (&re, &im)) in re.iter().zip(im).enumerate() {
@@ -79,31 +83,32 @@ fn count(first: usize, (re, im): Tile, mut below: f64, mut draws: &[f64]) -> Vec
     counts
 }
 
-/// The `k` most probable states. Every chunk brings its own `k`.
-pub(crate) fn top((re, im): Tile, k: usize) -> Vec<(usize, f64)> {
-    let length = parallel::CHUNK.max(k);
-    let parts = re
-        .chunks(length)
-        .zip(im.chunks(length))
-        .enumerate()
-        .collect();
-    let best = |part: usize, (re, im): Tile| {
-        let states = re.iter().zip(im).map(|(&re, &im)| probability(re, im));
-        first_k(
-            states
-                .enumerate()
-                .map(|(index, p)| (part * length + index, p))
-                .collect(),
-            k,
-        )
+/// The `k` most probable states. Every chunk brings its own `k`, and several chunks together no more.
+pub(crate) fn top<T: Number>(chunks: Vec<Tile<T>>, k: usize) -> Vec<(usize, f64)> {
+    let dimension = chunks.iter().map(|chunk| chunk.0.len()).sum();
+    let place = |first: &mut usize, chunk: Tile<'_, T>| {
+        let here = *first;
+        *first += chunk.0.len();
+        here
     };
-    let parts = parallel::map(
-        re.len(),
-        parts,
-        || (),
-        |(), (part, chunk)| best(part, chunk),
-    );
-    first_k(parts.concat(), k)
+    let mut first = 0;
+    let parts: Vec<(usize, Tile<T>)> = chunks
+        .into_iter()
+        .map(|chunk| (place(&mut first, chunk), chunk))
+        .collect();
+    let best = |parts: &[(usize, Tile<T>)]| {
+        parts
+            .iter()
+            .fold(Vec::new(), |mut best, (first, (re, im))| {
+                let states = re.iter().zip(*im).map(|(&re, &im)| probability(re, im));
+                best.extend(states.enumerate().map(|(at, p)| (first + at, p)));
+                first_k(best, k)
+            })
+    };
+    first_k(
+        parallel::each(dimension, parts.chunks(CHUNKS_OF_A_PART).collect(), best).concat(),
+        k,
+    )
 }
 
 /// The `k` most probable of the states given, in order.

@@ -1,26 +1,25 @@
 //! What a circuit's final state says.
 
 use crate::amplitudes::Amplitudes;
-use crate::kernels::{InstructionSet, Tile};
-use crate::parallel;
+use crate::kernels::{InstructionSet, Number, Tile};
 use crate::quantile;
 use crate::sample;
 use crate::{Cost, Error, Objective};
 
 /// N amplitudes with the cost that they were made for.
 #[derive(Debug, Clone)]
-pub struct State<'a> {
+pub struct State<'a, T: Number = f64> {
     cost: &'a Cost,
-    psi: Amplitudes,
+    psi: Amplitudes<T>,
     isa: InstructionSet,
 }
 
-impl<'a> State<'a> {
-    pub(crate) fn new(cost: &'a Cost, psi: Amplitudes, isa: InstructionSet) -> Self {
+impl<'a, T: Number> State<'a, T> {
+    pub(crate) fn new(cost: &'a Cost, psi: Amplitudes<T>, isa: InstructionSet) -> Self {
         Self { cost, psi, isa }
     }
 
-    pub(crate) fn into_amplitudes(self) -> Amplitudes {
+    pub(crate) fn into_amplitudes(self) -> Amplitudes<T> {
         self.psi
     }
 
@@ -30,24 +29,25 @@ impl<'a> State<'a> {
     }
 
     /// Real and imaginary part of the amplitude of a basis state, `None` for an index of N or more.
-    pub fn amplitude(&self, index: usize) -> Option<(f64, f64)> {
-        Some((
-            *self.psi.re.as_slice().get(index)?,
-            *self.psi.im.as_slice().get(index)?,
-        ))
+    pub fn amplitude(&self, index: usize) -> Option<(T, T)> {
+        if index >= self.psi.dimension() {
+            return None;
+        }
+        let (re, im) = self.psi.range(index..index + 1);
+        Some((re[0], im[0]))
     }
 
     /// Real and imaginary parts of all amplitudes, in the order of the basis states.
-    pub fn amplitudes(&self) -> (&[f64], &[f64]) {
-        (self.psi.re.as_slice(), self.psi.im.as_slice())
+    pub fn amplitudes(&self) -> (Vec<T>, Vec<T>) {
+        let (re, im): (Vec<&[T]>, Vec<&[T]>) = self.chunks().unzip();
+        (re.concat(), im.concat())
     }
 
     /// The probabilities of all basis states.
     pub fn probabilities(&self) -> Vec<f64> {
-        let (re, im) = self.amplitudes();
-        re.iter()
-            .zip(im)
-            .map(|(&re, &im)| probability(re, im))
+        let chunks = self.chunks();
+        chunks
+            .flat_map(|(re, im)| re.iter().zip(im).map(|(&re, &im)| probability(re, im)))
             .collect()
     }
 
@@ -90,7 +90,7 @@ impl<'a> State<'a> {
     /// A share α outside (0, 1].
     pub fn quantile(&self, alpha: f64) -> Result<f64, Error> {
         Objective::CVaR(alpha).check()?;
-        Ok(quantile::quantile(self.cost, self.amplitudes(), alpha))
+        Ok(quantile::quantile(self.cost, &self.psi, alpha))
     }
 
     /// The value of an objective.
@@ -127,33 +127,31 @@ impl<'a> State<'a> {
 
     /// Draws `shots` basis states; distinct ones by ascending index with their counts. The same seed gives the same draw.
     pub fn sample(&self, shots: u64, seed: u64) -> Vec<(usize, u64)> {
-        sample::sample(self.amplitudes(), shots, seed)
+        sample::sample(self.chunks().collect(), shots, seed)
     }
 
     /// The `k` most probable basis states with their probabilities, the most probable first, equal ones by ascending index.
     pub fn top(&self, k: usize) -> Vec<(usize, f64)> {
-        sample::top(self.amplitudes(), k)
+        sample::top(self.chunks().collect(), k)
     }
 
     /// Adds up a kernel's sums over the chunks, in their order.
-    fn sum(&self, kernel: impl Fn(Tile, &[f64]) -> f64 + Sync) -> f64 {
-        let parts = self
-            .psi
-            .chunks(parallel::CHUNK)
-            .zip(self.cost.values().chunks(parallel::CHUNK))
-            .collect();
-        parallel::map(
-            self.psi.dimension(),
-            parts,
-            || (),
-            |(), (psi, cost)| kernel(psi, cost),
-        )
-        .into_iter()
-        .sum()
+    fn sum(&self, kernel: impl Fn(Tile<T>, &[f64]) -> f64 + Sync) -> f64 {
+        let part =
+            |first: usize, costs: &[f64]| kernel(self.psi.range(first..first + costs.len()), costs);
+        self.cost.map_chunks(part).into_iter().sum()
+    }
+
+    /// The amplitudes in the cost's chunks, in order.
+    fn chunks(&self) -> impl Iterator<Item = Tile<'_, T>> {
+        let (dimension, length) = (self.psi.dimension(), self.cost.chunk_len());
+        let chunk = move |first: usize| self.psi.range(first..(first + length).min(dimension));
+        (0..dimension).step_by(length).map(chunk)
     }
 }
 
 /// `|re + i·im|²`, in the rounding that the kernels use.
-pub(crate) fn probability(re: f64, im: f64) -> f64 {
-    re.mul_add(re, im * im)
+pub(crate) fn probability<T: Number>(re: T, im: T) -> f64 {
+    let (re, im) = (re.to_f64(), im.to_f64());
+    re * re + im * im
 }

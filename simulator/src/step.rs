@@ -1,187 +1,318 @@
-//! The operations that carry out one layer, ready for the kernels.
+//! The operations that carry out a mixer on a tile, ready for the kernels.
 
-use crate::kernels::{InstructionSet, Tile};
-use crate::layout::{Group, Layout};
+use crate::kernels::{InstructionSet, Number, Tile, Turn};
+use crate::layout::Layout;
 use crate::mixer::{AxisMixer, Matrix};
+use std::f64::consts::FRAC_PI_2;
 
-/// `1/√2`, the amplitudes of a uniform qubit.
-const UNIFORM_QUBIT: [f64; 2] = [std::f64::consts::FRAC_1_SQRT_2; 2];
-
-/// One operation on one axis, or on up to three neighbouring qubits.
+/// One operation on one axis, or on several neighbouring qubits.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Step {
-    /// Product of the levels of the group's axes below.
-    below: usize,
-    operation: Operation,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Operation {
-    /// `e^{-iβX}` on this many qubits.
-    Rotate { qubits: usize, cos: f64, sin: f64 },
+pub(crate) enum Step<T> {
+    /// `e^{-iβX}` but for a factor, on up to four qubits, the lowest with the given stride.
+    Turn {
+        qubits: usize,
+        stride: usize,
+        turn: Turn,
+    },
+    /// The same on the lane bits in `lanes`, and on up to three qubits above one vector.
+    TurnLanes {
+        lanes: u32,
+        qubits: usize,
+        turn: Turn,
+    },
     /// `1 + (a + ib)|w⟩⟨w|`.
-    Reflect { w: Vec<f64>, a: f64, b: f64 },
-    /// A matrix on an axis with `d` levels.
-    Multiply { d: usize, re: Matrix, im: Matrix },
+    Reflect {
+        stride: usize,
+        w: Vec<f64>,
+        factor: (f64, f64),
+    },
+    /// The same on an axis that begins with lane bits.
+    ReflectLanes {
+        bits: (u32, u32),
+        w: Vec<T>,
+        factor: (f64, f64),
+    },
+    /// A matrix on an axis with `d` levels; `b` is the mixer's own.
+    Multiply {
+        stride: usize,
+        d: usize,
+        re: Matrix,
+        im: Matrix,
+        b: Matrix,
+    },
 }
 
-impl Step {
-    /// Applies the operation to a tile in which the group's lowest axis has the stride `base`.
-    pub(crate) fn apply(&self, isa: InstructionSet, re: &mut [f64], im: &mut [f64], base: usize) {
-        let stride = base * self.below;
-        match &self.operation {
-            &Operation::Rotate {
+impl<T: Number> Step<T> {
+    pub(crate) fn apply(&self, isa: InstructionSet, re: &mut [T], im: &mut [T]) {
+        match self {
+            &Self::Turn {
                 qubits: 1,
-                cos,
-                sin,
-            } => isa.rotate1(re, im, stride, cos, sin),
-            &Operation::Rotate {
+                stride,
+                turn,
+            } => isa.turn1(re, im, stride, turn),
+            &Self::Turn {
                 qubits: 2,
-                cos,
-                sin,
-            } => isa.rotate2(re, im, stride, cos, sin),
-            &Operation::Rotate { cos, sin, .. } => isa.rotate3(re, im, stride, cos, sin),
-            Operation::Reflect { w, a, b } => isa.reflect(re, im, stride, w, *a, *b),
-            Operation::Multiply {
+                stride,
+                turn,
+            } => isa.turn2(re, im, stride, turn),
+            &Self::Turn {
+                qubits: 3,
+                stride,
+                turn,
+            } => isa.turn3(re, im, stride, turn),
+            &Self::Turn { stride, turn, .. } => isa.turn4(re, im, stride, turn),
+            &Self::TurnLanes {
+                lanes,
+                qubits: 0,
+                turn,
+            } => isa.turn_lanes0(re, im, lanes, turn),
+            &Self::TurnLanes {
+                lanes,
+                qubits: 1,
+                turn,
+            } => isa.turn_lanes1(re, im, lanes, turn),
+            &Self::TurnLanes {
+                lanes,
+                qubits: 2,
+                turn,
+            } => isa.turn_lanes2(re, im, lanes, turn),
+            &Self::TurnLanes { lanes, turn, .. } => isa.turn_lanes3(re, im, lanes, turn),
+            Self::Reflect { stride, w, factor } => isa.reflect(re, im, *stride, w, *factor),
+            Self::ReflectLanes { bits, w, factor } => isa.reflect_lanes(re, im, *bits, w, *factor),
+            Self::Multiply {
+                stride,
                 d,
                 re: u_re,
                 im: u_im,
-            } => isa.multiply(re, im, stride, *d, u_re, u_im),
-        }
-    }
-}
-
-/// All of one layer: a phase `e^{-i(γC + offset)}` and the steps of every group.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Layer {
-    pub(crate) gamma: f64,
-    /// What the complete mixer's factors `e^{iβ}`, one an axis, add to the phase.
-    pub(crate) offset: f64,
-    pub(crate) leading: Vec<Step>,
-    pub(crate) trailing: Vec<Step>,
-    pub(crate) high: Vec<Vec<Step>>,
-}
-
-impl Layer {
-    pub(crate) fn new(layout: &Layout, axes: &[AxisMixer], gamma: f64, beta: f64) -> Self {
-        let projectors = axes
-            .iter()
-            .filter(|axis| matches!(axis, AxisMixer::Projector(_)))
-            .count();
-        let steps = |group: &Group| steps(&axes[group.axes.clone()], beta);
-        Self {
-            gamma,
-            offset: -beta * projectors as f64,
-            leading: steps(&layout.leading),
-            trailing: steps(&layout.trailing),
-            high: layout.high.iter().map(steps).collect(),
-        }
-    }
-}
-
-/// The steps of a group. Neighbouring qubits are taken three at a time.
-fn steps(axes: &[AxisMixer], beta: f64) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    let mut below = 1;
-    for axis in axes {
-        if let (
-            AxisMixer::Flip,
-            Some(Step {
-                operation: Operation::Rotate { qubits, .. },
                 ..
-            }),
-        ) = (axis, steps.last_mut())
-            && *qubits < 3
-        {
-            *qubits += 1;
-        } else {
-            steps.push(Step {
-                below,
-                operation: Operation::new(axis, beta),
-            });
+            } => isa.multiply(re, im, *stride, *d, u_re, u_im),
         }
-        below *= axis.levels();
     }
-    steps
-}
 
-impl Operation {
-    fn new(axis: &AxisMixer, beta: f64) -> Self {
-        match axis {
-            AxisMixer::Flip => Self::Rotate {
-                qubits: 1,
-                cos: beta.cos(),
-                sin: beta.sin(),
-            },
-            // e^{-2iβ} − 1 = −2 sin β (sin β + i cos β), without cancellation at small angles.
-            AxisMixer::Projector(w) => Self::Reflect {
-                w: w.clone(),
-                a: -2.0 * beta.sin() * beta.sin(),
-                b: -2.0 * beta.sin() * beta.cos(),
-            },
-            AxisMixer::Lattice(lattice) => {
-                let (re, im) = lattice.exponential(beta);
-                Self::Multiply {
-                    d: lattice.levels(),
-                    re,
-                    im,
-                }
+    /// `Im⟨λ|B_k|ψ⟩` over a tile. The 1 in `2|w⟩⟨w| − 1` would contribute `Im⟨λ|ψ⟩`, which is zero throughout a gradient.
+    fn overlap(&self, isa: InstructionSet, psi: Tile<T>, lambda: Tile<T>) -> f64 {
+        let turns = |qubits, stride| match qubits {
+            0 => 0.0,
+            1 => isa.overlap_turn1(psi, lambda, stride),
+            2 => isa.overlap_turn2(psi, lambda, stride),
+            3 => isa.overlap_turn3(psi, lambda, stride),
+            _ => {
+                isa.overlap_turn3(psi, lambda, stride) + isa.overlap_turn1(psi, lambda, 8 * stride)
+            }
+        };
+        match self {
+            &Self::Turn { qubits, stride, .. } => turns(qubits, stride),
+            &Self::TurnLanes { lanes, qubits, .. } => {
+                isa.overlap_turn_lanes(psi, lambda, lanes) + turns(qubits, T::LANES)
+            }
+            Self::Reflect { stride, w, .. } => 2.0 * isa.overlap_reflect(psi, lambda, *stride, w),
+            Self::ReflectLanes { bits, w, .. } => {
+                2.0 * isa.overlap_reflect_lanes(psi, lambda, *bits, w)
+            }
+            Self::Multiply { stride, d, b, .. } => {
+                isa.overlap_multiply(psi, lambda, *stride, *d, b)
             }
         }
     }
 }
 
-/// How `Im⟨λ|B_k|ψ⟩` is taken on one axis.
+/// Steps on the same tile, and the factor by which they leave its amplitudes too large.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Overlap {
-    below: usize,
-    kind: OverlapKind,
+pub(crate) struct Steps<T> {
+    steps: Vec<Step<T>>,
+    /// cos β or sin β for every qubit.
+    pub(crate) scale: f64,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-enum OverlapKind {
-    /// Of `2|w⟩⟨w| − 1`. The 1 contributes `Im⟨λ|ψ⟩`, which is zero throughout a gradient.
-    Projector(Vec<f64>),
-    Matrix {
-        d: usize,
-        b: Matrix,
-    },
-}
-
-impl Overlap {
-    /// The overlaps of all axes of a group.
-    pub(crate) fn of_group(axes: &[AxisMixer]) -> Vec<Self> {
-        let mut below = 1;
-        let one = |axis: &AxisMixer| {
-            let overlap = Self {
-                below,
-                kind: OverlapKind::new(axis),
-            };
-            below *= axis.levels();
-            overlap
-        };
-        axes.iter().map(one).collect()
+impl<T: Number> Steps<T> {
+    pub(crate) fn apply(&self, isa: InstructionSet, re: &mut [T], im: &mut [T]) {
+        self.steps.iter().for_each(|step| step.apply(isa, re, im));
     }
 
-    /// `Im⟨λ|B_k|ψ⟩` over a tile in which the group's lowest axis has the stride `base`.
-    pub(crate) fn of(&self, isa: InstructionSet, psi: Tile, lambda: Tile, base: usize) -> f64 {
-        let stride = base * self.below;
-        match &self.kind {
-            OverlapKind::Projector(w) => 2.0 * isa.overlap_projector(psi, lambda, stride, w),
-            OverlapKind::Matrix { d, b } => isa.overlap_matrix(psi, lambda, stride, *d, b),
+    /// All steps but the last, and that one, where it turns the highest bits of a tile of `length` numbers: it can be carried out while
+    /// the tile is copied.
+    pub(crate) fn split_highest(&self, length: usize) -> (&[Step<T>], Option<(usize, Turn)>) {
+        match self.steps.split_last() {
+            Some((
+                &Step::Turn {
+                    qubits,
+                    stride,
+                    turn,
+                },
+                others,
+            )) if stride << qubits == length => (others, Some((qubits, turn))),
+            _ => (&self.steps, None),
+        }
+    }
+
+    pub(crate) fn overlap(&self, isa: InstructionSet, psi: Tile<T>, lambda: Tile<T>) -> f64 {
+        self.steps
+            .iter()
+            .map(|step| step.overlap(isa, psi, lambda))
+            .sum()
+    }
+}
+
+/// A layer's mixer on one group.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Mix<T> {
+    /// On the axes above a block, over a whole tile.
+    pub(crate) outer: Steps<T>,
+    /// On a block.
+    pub(crate) inner: Steps<T>,
+    /// On the columns of a block, once it is transposed.
+    pub(crate) turned: Steps<T>,
+}
+
+impl<T: Number> Mix<T> {
+    pub(crate) fn new(layout: &Layout, group: usize, mixers: &[AxisMixer], beta: f64) -> Self {
+        let (low, group) = (group == 0, &layout.groups[group]);
+        let block_pitch = [group.block_pitch];
+        let outer = strides(mixers, group.block_axes.end..group.axes.end, block_pitch[0]);
+        let rows = strides(mixers, group.block_axes.clone(), group.pitch);
+        let columns = |stride| {
+            if low {
+                strides(mixers, 0..group.axes.start, stride)
+            } else {
+                Vec::new()
+            }
+        };
+        let (inner, turned) = if layout.direct {
+            ([columns(1), rows].concat(), Vec::new())
+        } else {
+            (rows, columns(group.turned_pitch::<T>()))
+        };
+        Self {
+            outer: steps(&outer, beta),
+            inner: steps(&inner, beta),
+            turned: steps(&turned, beta),
         }
     }
 }
 
-impl OverlapKind {
-    fn new(axis: &AxisMixer) -> Self {
-        match axis {
-            AxisMixer::Flip => Self::Projector(UNIFORM_QUBIT.to_vec()),
-            AxisMixer::Projector(w) => Self::Projector(w.clone()),
-            AxisMixer::Lattice(lattice) => Self::Matrix {
+/// What a layer's mixer leaves to its phase: a factor, and an angle that is added to all phases.
+pub(crate) fn left_to_phase(mixers: &[AxisMixer], beta: f64) -> (f64, f64) {
+    let qubits = mixers
+        .iter()
+        .filter(|mixer| matches!(mixer, AxisMixer::Flip))
+        .count();
+    let projectors = mixers
+        .iter()
+        .filter(|mixer| matches!(mixer, AxisMixer::Projector(_)))
+        .count();
+    // The complete mixer's factor e^{iβ} of every axis, and −i of every turn in cotangent form.
+    let turned = match Turn::new(beta) {
+        Turn::Tangent(_) => 0.0,
+        Turn::Cotangent(_) => (qubits % 4) as f64 * FRAC_PI_2,
+    };
+    (
+        scale(beta).powi(qubits as i32),
+        turned - beta * projectors as f64,
+    )
+}
+
+/// The factor that a turn takes out of `e^{-iβX}`.
+fn scale(beta: f64) -> f64 {
+    match Turn::new(beta) {
+        Turn::Tangent(_) => beta.cos(),
+        Turn::Cotangent(_) => beta.sin(),
+    }
+}
+
+type Axis<'a> = (&'a AxisMixer, usize);
+
+/// Axes with their strides, the lowest with the given one.
+fn strides(mixers: &[AxisMixer], axes: std::ops::Range<usize>, mut stride: usize) -> Vec<Axis<'_>> {
+    let with_stride = |mixer| {
+        let here = stride;
+        stride *= AxisMixer::levels(mixer);
+        (mixer, here)
+    };
+    mixers[axes].iter().map(with_stride).collect()
+}
+
+/// The steps of some axes by ascending stride. Neighbouring qubits are taken several at a time.
+fn steps<T: Number>(axes: &[Axis], beta: f64) -> Steps<T> {
+    let mut steps: Vec<Step<T>> = Vec::new();
+    let mut qubits_here = 0;
+    for &(mixer, stride) in axes {
+        qubits_here += i32::from(matches!(mixer, AxisMixer::Flip));
+        match (mixer, steps.last_mut()) {
+            (
+                AxisMixer::Flip,
+                Some(Step::TurnLanes {
+                    lanes, qubits: 0, ..
+                }),
+            ) if stride < T::LANES => {
+                *lanes |= stride as u32;
+            }
+            (AxisMixer::Flip, Some(Step::TurnLanes { qubits, .. }))
+                if *qubits < 3 && stride == T::LANES << *qubits =>
+            {
+                *qubits += 1;
+            }
+            (
+                AxisMixer::Flip,
+                Some(Step::Turn {
+                    qubits,
+                    stride: lowest,
+                    ..
+                }),
+            ) if *qubits < 4 && stride == *lowest << *qubits => {
+                *qubits += 1;
+            }
+            _ => steps.push(step(mixer, stride, beta)),
+        }
+    }
+    Steps {
+        steps,
+        scale: scale(beta).powi(qubits_here),
+    }
+}
+
+fn step<T: Number>(mixer: &AxisMixer, stride: usize, beta: f64) -> Step<T> {
+    match mixer {
+        // The bit of a stride below one vector is the stride itself.
+        AxisMixer::Flip if stride < T::LANES => Step::TurnLanes {
+            lanes: stride as u32,
+            qubits: 0,
+            turn: Turn::new(beta),
+        },
+        AxisMixer::Flip => Step::Turn {
+            qubits: 1,
+            stride,
+            turn: Turn::new(beta),
+        },
+        AxisMixer::Projector(w) => {
+            // e^{-2iβ} − 1 = −2 sin β (sin β + i cos β), without cancellation at small angles.
+            let factor = (
+                -2.0 * beta.sin() * beta.sin(),
+                -2.0 * beta.sin() * beta.cos(),
+            );
+            if stride < T::LANES {
+                let bits = (stride.ilog2(), (stride * w.len()).ilog2().min(T::LANE_BITS));
+                let states = (stride * w.len()).max(T::LANES);
+                let w = (0..states)
+                    .map(|state| T::from_f64(w[state / stride % w.len()]))
+                    .collect();
+                Step::ReflectLanes { bits, w, factor }
+            } else {
+                Step::Reflect {
+                    stride,
+                    w: w.clone(),
+                    factor,
+                }
+            }
+        }
+        AxisMixer::Lattice(lattice) => {
+            let (re, im) = lattice.exponential(beta);
+            Step::Multiply {
+                stride,
                 d: lattice.levels(),
+                re,
+                im,
                 b: lattice.matrix(),
-            },
+            }
         }
     }
 }

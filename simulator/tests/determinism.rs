@@ -62,8 +62,8 @@ fn report(cost: &Cost, mixer: Mixer, start: &Start, isa: InstructionSet) -> Repo
         .iter()
         .chain(&values)
         .chain(slopes)
-        .chain(re)
-        .chain(im)
+        .chain(&re)
+        .chain(&im)
         .map(|x| x.to_bits())
         .collect();
     Report {

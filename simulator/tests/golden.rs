@@ -106,7 +106,7 @@ fn labs_rows() {
         let merit: f64 = state
             .probabilities()
             .into_iter()
-            .zip(cost.values())
+            .zip(cost.values().iter())
             .map(merit)
             .sum();
         assert_close(

@@ -4,8 +4,10 @@ mod catalog;
 mod completions;
 mod demo;
 mod diff;
+mod evaluate;
 mod explain;
 mod export;
+mod generate;
 mod init;
 mod live;
 mod plan;
@@ -28,6 +30,8 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(&args),
         Command::Catalog(args) => catalog::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Completions(args) => completions::run(&args),
     }

@@ -2,18 +2,92 @@
 
 use super::{Model, Polynomial};
 use crate::Fault;
-use ketscale_simulator::{Table, Term};
+use ketscale_simulator::{Angles, Table, Term};
 use serde_json::{Map, Value};
 
 /// Mistakes beyond this many are not listed: a file of another kind would drown its reader.
 const MAX_FAULTS: usize = 100;
 
 pub(super) fn model(bytes: &[u8]) -> Result<Model, Vec<Fault>> {
+    read(bytes, Reader::model)
+}
+
+/// Angles of both kinds, as many of each.
+pub(super) fn angles(bytes: &[u8]) -> Result<Angles, Vec<Fault>> {
+    read(bytes, |reader, value| {
+        let file = reader.object("", value, &["gamma", "beta"])?;
+        let mut list = |key: &str| {
+            let value = reader.required(file, "", key)?;
+            reader.all(key, value, Reader::number)
+        };
+        let (gamma, beta) = (list("gamma"), list("beta"));
+        let (gamma, beta) = (gamma?, beta?);
+        if gamma.len() != beta.len() {
+            let reason = format!(
+                "has {} angles and gamma {}: both need one a layer",
+                beta.len(),
+                gamma.len()
+            );
+            return reader.fault("beta", reason);
+        }
+        Some(Angles { gamma, beta })
+    })
+}
+
+/// What a file with a start state says.
+#[derive(Debug)]
+pub(super) enum StartFile {
+    Warm {
+        incumbent: Vec<usize>,
+        epsilon: Option<f64>,
+    },
+    Product(Vec<Vec<f64>>),
+}
+
+pub(super) fn start(bytes: &[u8]) -> Result<StartFile, Vec<Fault>> {
+    read(bytes, |reader, value| {
+        let file = reader.object("", value, &["incumbent", "epsilon", "amplitudes"])?;
+        if let Some(value) = file.get("amplitudes") {
+            for key in ["incumbent", "epsilon"]
+                .into_iter()
+                .filter(|key| file.contains_key(*key))
+            {
+                reader.fault::<()>(key, "has no place beside amplitudes");
+            }
+            let axes = reader.all("amplitudes", value, |reader, place, value| {
+                reader.all(place, value, Reader::number)
+            });
+            return Some(StartFile::Product(axes?));
+        }
+        let Some(value) = file.get("incumbent") else {
+            return reader.fault("incumbent", "is missing; the file needs it or amplitudes");
+        };
+        let incumbent = reader.all("incumbent", value, |reader, place, value| {
+            reader.count(place, value, 0)
+        });
+        let epsilon = file
+            .get("epsilon")
+            .map(|value| reader.number("epsilon", value));
+        let epsilon = match epsilon {
+            Some(epsilon) => Some(epsilon?),
+            None => None,
+        };
+        Some(StartFile::Warm {
+            incumbent: incumbent?,
+            epsilon,
+        })
+    })
+}
+
+/// Reads a file of one kind, with all its mistakes.
+fn read<T>(
+    bytes: &[u8],
+    what: impl FnOnce(&mut Reader, &Value) -> Option<T>,
+) -> Result<T, Vec<Fault>> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| vec![not_json(&error)])?;
     let mut reader = Reader::default();
-    let model = reader.model(&value);
-    match model {
-        Some(model) if reader.faults.is_empty() => Ok(model),
+    match what(&mut reader, &value) {
+        Some(read) if reader.faults.is_empty() => Ok(read),
         _ => Err(reader.faults),
     }
 }
@@ -210,6 +284,7 @@ impl Reader {
         keys: &[&str],
     ) -> Option<&'a Map<String, Value>> {
         let Value::Object(object) = value else {
+            let place = if place.is_empty() { "the file" } else { place };
             return self.fault(place, format!("is {}, not an object", kind(value)));
         };
         self.only(object, place, keys);

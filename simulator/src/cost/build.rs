@@ -87,15 +87,27 @@ fn advance(digits: &mut [usize], levels: &[usize]) {
     }
 }
 
-/// The polynomial's coefficients, each at the index whose set bits are its variables, transformed axis by axis.
-pub(super) fn from_terms(
-    register: &Register,
-    variables: Variables,
-    terms: &[Term],
-    offset: f64,
-) -> Result<Vec<f64>, Error> {
+impl Variables {
+    /// A term of at most two variables as a table.
+    pub(super) fn table(self, term: &Term) -> Table {
+        let c = term.coefficient;
+        let values = match (self, term.variables.len()) {
+            (_, 0) => vec![c],
+            (Self::Spins, 1) => vec![c, -c],
+            (Self::Bits, 1) => vec![0.0, c],
+            (Self::Spins, _) => vec![c, -c, -c, c],
+            (Self::Bits, _) => vec![0.0, 0.0, 0.0, c],
+        };
+        Table {
+            variables: term.variables.clone(),
+            values,
+        }
+    }
+}
+
+/// Refuses terms over unknown or repeated variables or axes that are no qubits, and numbers that are not finite.
+pub(super) fn check_terms(register: &Register, terms: &[Term], offset: f64) -> Result<(), Error> {
     check_finite("offset", &[offset])?;
-    let strides = strides(register.levels());
     for (position, term) in terms.iter().enumerate() {
         check_variables(register, position, &term.variables)?;
         if !term.coefficient.is_finite() {
@@ -117,6 +129,17 @@ pub(super) fn from_terms(
             });
         }
     }
+    Ok(())
+}
+
+/// The polynomial's coefficients, each at the index whose set bits are its variables, transformed axis by axis.
+pub(super) fn from_terms(
+    register: &Register,
+    variables: Variables,
+    terms: &[Term],
+    offset: f64,
+) -> Vec<f64> {
+    let strides = strides(register.levels());
     let mut values = vec![0.0; register.dimension()];
     values[0] = offset;
     for term in terms {
@@ -128,7 +151,7 @@ pub(super) fn from_terms(
         values[index] += term.coefficient;
     }
     transform(&mut values, register.levels(), variables);
-    Ok(values)
+    values
 }
 
 /// The Walsh–Hadamard transform over the qubits, or for bits the sum over subsets; constant over all other axes. The highest axis goes first: what is below it is then
@@ -162,23 +185,28 @@ fn strides(levels: &[usize]) -> Vec<usize> {
     levels.iter().scan(1, step).collect()
 }
 
-/// The sum of the tables, by doubling.
-pub(super) fn from_tables(
+/// Refuses malformed tables and an offset that is not finite.
+pub(super) fn check_tables(
     register: &Register,
     tables: &[Table],
     offset: f64,
-) -> Result<Vec<f64>, Error> {
+) -> Result<(), Error> {
     check_finite("offset", &[offset])?;
-    for (position, table) in tables.iter().enumerate() {
-        check_table(register, position, table)?;
-    }
+    tables
+        .iter()
+        .enumerate()
+        .try_for_each(|(position, table)| check_table(register, position, table))
+}
+
+/// The sum of the tables, by doubling.
+pub(super) fn from_tables(register: &Register, tables: &[Table], offset: f64) -> Vec<f64> {
     let parts: Vec<Part> = tables
         .iter()
         .map(|table| Part::new(register, table))
         .collect();
     let mut values = vec![0.0; register.dimension()];
     fill(&mut values, register.levels(), &parts, offset);
-    Ok(values)
+    values
 }
 
 fn check_table(register: &Register, position: usize, table: &Table) -> Result<(), Error> {

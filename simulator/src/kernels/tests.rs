@@ -1,15 +1,18 @@
-//! One property suite, run by every instruction set of the machine against the specification, to the bit: lengths below one vector, odd ones, every
-//! position of an axis.
+//! One property suite in both precisions, run by every instruction set of the machine against the specification, to the bit; and the
+//! specification of what the turns and lane kernels do, against the kernels for whole vectors.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use ndarray::ArrayView2;
 use proptest::prelude::*;
 
 /// An axis somewhere in a tile, and numbers to fill four arrays with.
 #[derive(Debug, Clone)]
 struct Case {
     d: usize,
+    /// In vectors.
     stride: usize,
+    /// Five arrays of `d · stride · blocks` vectors of sixteen numbers.
     arrays: [Vec<f64>; 5],
     /// `d·d` numbers, twice.
     matrix: [Vec<f64>; 2],
@@ -21,112 +24,387 @@ fn numbers(length: usize) -> impl Strategy<Value = Vec<f64>> {
 }
 
 fn case(levels: impl Strategy<Value = usize>) -> impl Strategy<Value = Case> {
-    (levels, 1_usize..40, 1_usize..4).prop_flat_map(|(d, stride, blocks)| {
-        let length = d * stride * blocks;
-        let arrays = [(); 5].map(|()| numbers(length));
-        (
-            arrays,
-            [numbers(d * d), numbers(d * d)],
-            [-3.0..3.0_f64, -3.0..3.0_f64],
-        )
-            .prop_map(move |(arrays, matrix, angles)| Case {
+    (levels, 1_usize..4, 1_usize..3).prop_flat_map(|(d, stride, blocks)| {
+        let arrays = [(); 5].map(|()| numbers(16 * d * stride * blocks));
+        let angles = [-3.0..3.0_f64, -3.0..3.0_f64];
+        (arrays, [numbers(d * d), numbers(d * d)], angles).prop_map(
+            move |(arrays, matrix, angles)| Case {
                 d,
                 stride,
                 arrays,
                 matrix,
                 angles,
-            })
+            },
+        )
     })
 }
 
-/// Runs a kernel that changes two arrays on every instruction set; returns what the specification makes of them.
-fn same_arrays(
-    case: &Case,
-    kernel: impl Fn(InstructionSet, &mut [f64], &mut [f64]),
-) -> (Vec<f64>, Vec<f64>) {
-    let run = |isa| {
-        let (mut re, mut im) = (case.arrays[0].clone(), case.arrays[1].clone());
-        kernel(isa, &mut re, &mut im);
-        (re, im)
-    };
-    let expected = run(InstructionSet::SCALAR);
-    let bits = |(re, im): &(Vec<f64>, Vec<f64>)| {
-        re.iter().chain(im).map(|x| x.to_bits()).collect::<Vec<_>>()
-    };
-    for isa in InstructionSet::available() {
-        assert_eq!(bits(&run(isa)), bits(&expected), "{}", isa.name());
+impl Case {
+    fn array<T: Number>(&self, at: usize) -> Vec<T> {
+        let length = self.arrays[at].len() / 16 * T::LANES;
+        self.arrays[at][..length]
+            .iter()
+            .map(|&x| T::from_f64(x))
+            .collect()
     }
-    expected
+
+    fn costs<T: Number>(&self) -> &[f64] {
+        &self.arrays[4][..self.arrays[4].len() / 16 * T::LANES]
+    }
+
+    /// Runs a kernel that changes two arrays on every instruction set; returns what the specification makes of them.
+    fn arrays<T: Number>(
+        &self,
+        kernel: impl Fn(InstructionSet, &mut [T], &mut [T]),
+    ) -> (Vec<T>, Vec<T>) {
+        let run = |isa| {
+            let (mut re, mut im) = (self.array::<T>(0), self.array::<T>(1));
+            kernel(isa, &mut re, &mut im);
+            (re, im)
+        };
+        let expected = run(InstructionSet::SCALAR);
+        for isa in InstructionSet::available() {
+            assert!(run(isa) == expected, "{} {}", T::NAME, isa.name());
+        }
+        expected
+    }
+
+    /// Runs a kernel that adds up on every instruction set.
+    fn number<T: Number>(&self, kernel: impl Fn(InstructionSet, Tile<T>, Tile<T>) -> f64) -> f64 {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|at| self.array::<T>(at));
+        let run = |isa| kernel(isa, (&a, &b), (&c, &d));
+        let expected = run(InstructionSet::SCALAR);
+        for isa in InstructionSet::available() {
+            assert_eq!(
+                run(isa).to_bits(),
+                expected.to_bits(),
+                "{} {}",
+                T::NAME,
+                isa.name()
+            );
+        }
+        expected
+    }
 }
 
-fn same_number(kernel: impl Fn(InstructionSet) -> f64) {
-    let expected = kernel(InstructionSet::SCALAR);
+fn turns<T: Number>(case: &Case) {
+    let (stride, turn) = (case.stride * T::LANES, Turn::new(case.angles[0]));
+    case.arrays::<T>(|isa, re, im| isa.turn1(re, im, 4 * stride, turn));
+    case.arrays::<T>(|isa, re, im| isa.turn2(re, im, 2 * stride, turn));
+    let three = case.arrays::<T>(|isa, re, im| isa.turn3(re, im, stride, turn));
+    let one_by_one = case.arrays::<T>(|isa, re, im| {
+        [1, 2, 4]
+            .into_iter()
+            .for_each(|below| isa.turn1(re, im, below * stride, turn))
+    });
+    assert!(three == one_by_one, "{turn:?}");
+    let four = |case: &Case| {
+        let at_once = case.arrays::<T>(|isa, re, im| isa.turn4(re, im, T::LANES, turn));
+        let one_by_one = case.arrays::<T>(|isa, re, im| {
+            (0..4).for_each(|qubit| isa.turn1(re, im, T::LANES << qubit, turn))
+        });
+        assert!(at_once == one_by_one, "{turn:?}");
+    };
+    if (case.stride * case.array::<T>(0).len() / stride).is_multiple_of(16) {
+        four(case);
+    }
+    for stride in [stride, 2 * stride] {
+        case.number::<T>(|isa, psi, lambda| isa.overlap_turn1(psi, lambda, stride));
+        case.number::<T>(|isa, psi, lambda| isa.overlap_turn2(psi, lambda, stride));
+    }
+    case.number::<T>(|isa, psi, lambda| isa.overlap_turn3(psi, lambda, stride));
+}
+
+/// Every number becomes a vector: what was in lanes is then in strides.
+fn spread<T: Number>(from: &[T]) -> Vec<T> {
+    from.iter().flat_map(|&x| vec![x; T::LANES]).collect()
+}
+
+fn turns_in_lanes<T: Number>(case: &Case) {
+    let turn = Turn::new(case.angles[0]);
+    for lanes in 1..1_u32 << T::LANE_BITS {
+        let found = case.arrays::<T>(|isa, re, im| isa.turn_lanes0(re, im, lanes, turn));
+        let (mut re, mut im) = (spread(&case.array::<T>(0)), spread(&case.array::<T>(1)));
+        for bit in (0..T::LANE_BITS).filter(|bit| lanes & (1 << bit) != 0) {
+            InstructionSet::SCALAR.turn1(&mut re, &mut im, T::LANES << bit, turn);
+        }
+        assert!(
+            (spread(&found.0), spread(&found.1)) == (re, im),
+            "lanes {lanes:b}, {turn:?}"
+        );
+        case.number::<T>(|isa, psi, lambda| isa.overlap_turn_lanes(psi, lambda, lanes));
+    }
+    let all = (1 << T::LANE_BITS) - 1;
+    let above = [
+        case.arrays::<T>(|isa, re, im| isa.turn_lanes1(re, im, all, turn)),
+        case.arrays::<T>(|isa, re, im| isa.turn_lanes2(re, im, all, turn)),
+        case.arrays::<T>(|isa, re, im| isa.turn_lanes3(re, im, all, turn)),
+    ];
+    for (qubits, found) in above.into_iter().enumerate() {
+        let one_by_one = case.arrays::<T>(|isa, re, im| {
+            isa.turn_lanes0(re, im, all, turn);
+            (0..=qubits).for_each(|qubit| isa.turn1(re, im, T::LANES << qubit, turn));
+        });
+        assert!(found == one_by_one, "{qubits} qubits, {turn:?}");
+    }
+}
+
+fn axes<T: Number>(case: &Case) {
+    let Case {
+        d,
+        matrix: [u_re, u_im],
+        angles: [a, b],
+        ..
+    } = case;
+    let (stride, w) = (case.stride * T::LANES, &u_re[..*d]);
+    case.arrays::<T>(|isa, re, im| isa.reflect(re, im, stride, w, (*a, *b)));
+    case.arrays::<T>(|isa, re, im| isa.multiply(re, im, stride, *d, u_re, u_im));
+    case.number::<T>(|isa, psi, lambda| isa.overlap_reflect(psi, lambda, stride, w));
+    case.number::<T>(|isa, psi, lambda| isa.overlap_multiply(psi, lambda, stride, *d, u_re));
+}
+
+/// An axis on the bits from `low` up to `high`, the latter perhaps above the lanes, against the same axis on strides.
+fn axes_in_lanes<T: Number>(case: &Case) {
+    for low in 0..T::LANE_BITS {
+        for high in low + 1..T::LANE_BITS + 3 {
+            let d = 1_usize << (high - low);
+            let w: Vec<f64> = case.matrix[0][..d].to_vec();
+            let states = (1_usize << high).max(T::LANES);
+            let lanes: Vec<T> = (0..states)
+                .map(|at| T::from_f64(w[(at >> low) % d]))
+                .collect();
+            let bits = (low, high.min(T::LANE_BITS));
+            let found = case
+                .arrays::<T>(|isa, re, im| isa.reflect_lanes(re, im, bits, &lanes, (0.3, -0.4)));
+            let (mut re, mut im) = (spread(&case.array::<T>(0)), spread(&case.array::<T>(1)));
+            InstructionSet::SCALAR.reflect(&mut re, &mut im, T::LANES << low, &w, (0.3, -0.4));
+            let close = |found: Vec<T>, expected: Vec<T>| {
+                let pairs = spread(&found).into_iter().zip(expected);
+                pairs
+                    .into_iter()
+                    .for_each(|(a, b)| assert!((a.to_f64() - b.to_f64()).abs() < 1e-5));
+            };
+            close(found.0, re);
+            close(found.1, im);
+            let found = case.number::<T>(|isa, psi, lambda| {
+                isa.overlap_reflect_lanes(psi, lambda, bits, &lanes)
+            });
+            let spread = |at: usize| spread(&case.array::<T>(at));
+            let (psi, lambda) = ((spread(0), spread(1)), (spread(2), spread(3)));
+            let expected = InstructionSet::SCALAR.overlap_reflect::<T>(
+                (&psi.0, &psi.1),
+                (&lambda.0, &lambda.1),
+                T::LANES << low,
+                &w,
+            ) / T::LANES as f64;
+            assert!(
+                (found - expected).abs() < 1e-4,
+                "{found} against {expected}"
+            );
+        }
+    }
+}
+
+fn sums<T: Number>(case: &Case) {
+    let (costs, [x, _]) = (case.costs::<T>(), case.angles);
+    case.number::<T>(|isa, psi, lambda| isa.overlap_diagonal(psi, lambda, costs));
+    case.number::<T>(|isa, psi, _| isa.norm(psi));
+    case.number::<T>(|isa, psi, _| isa.mean(psi, costs, x));
+    case.number::<T>(|isa, psi, _| isa.spread(psi, costs, x));
+    case.number::<T>(|isa, psi, _| isa.shortfall(psi, costs, x));
+    case.number::<T>(|isa, psi, _| isa.weight_up_to(psi, costs, x));
+    // Sums take any length.
+    for length in 0..20.min(costs.len()) {
+        case.number::<T>(|isa, psi, _| {
+            isa.mean((&psi.0[..length], &psi.1[..length]), &costs[..length], x)
+        });
+    }
+}
+
+fn phases<T: Number>(case: &Case) {
+    let [gamma, offset] = case.angles;
+    let (costs, angle) = (
+        case.costs::<T>(),
+        Angle {
+            gamma: 1e3 * gamma,
+            offset,
+            scale: 0.7,
+        },
+    );
+    let at_once = case.arrays::<T>(|isa, re, im| isa.phase(re, im, costs, angle));
+    let (re, im) = case.arrays::<T>(|isa, re, im| isa.phases(costs, angle, re, im));
+    let by_table = case.arrays::<T>(|isa, a, b| isa.phase_table(a, b, (&re, &im)));
+    for (a, b) in at_once
+        .0
+        .iter()
+        .chain(&at_once.1)
+        .zip(by_table.0.iter().chain(&by_table.1))
+    {
+        assert!((a.to_f64() - b.to_f64()).abs() < 1e-6);
+    }
+    // Rows and columns of ones change nothing.
+    let (one, zero) = (
+        vec![T::from_f64(1.0); re.len()],
+        vec![T::default(); re.len()],
+    );
+    let width = case.stride * T::LANES;
+    let rows = (&one[..re.len() / width], &zero[..re.len() / width]);
+    let columns = (&one[..width], &zero[..width]);
+    let by_product =
+        case.arrays::<T>(|isa, a, b| isa.phase_product(a, b, (&re, &im), rows, columns));
+    assert_eq!(by_product, by_table);
+    let other = [case.array::<T>(2), case.array::<T>(3)];
+    case.arrays::<T>(|isa, a, b| {
+        let columns = (&other[0][..width], &other[1][..width]);
+        let rows = (&other[1][..re.len() / width], &other[0][..re.len() / width]);
+        isa.phase_product(a, b, (&re, &im), rows, columns);
+    });
+    let weight = Weight {
+        ceiling: gamma,
+        center: offset,
+        scale: 1.7,
+    };
+    case.arrays::<T>(|isa, re, im| isa.weigh((&other[0], &other[1]), re, im, costs, weight));
+}
+
+/// Copies that turn on the way against copies and turns.
+fn turned_copies<T: Number>(case: &Case) {
+    let turn = Turn::new(case.angles[0]);
+    let (width, rows) = (
+        case.stride * T::LANES,
+        case.array::<T>(0).len() / case.stride / T::LANES,
+    );
+    let place = Rows {
+        block: rows / 8,
+        pitch: width,
+        block_pitch: rows / 8 * width + T::LANES,
+    };
+    let length = 8 * place.block_pitch;
+    for qubits in 1..=3 {
+        let stride = (8 * place.block_pitch) >> qubits;
+        let apart = |isa: InstructionSet, (re, im): (&mut [T], &mut [T])| match qubits {
+            1 => isa.turn1(re, im, stride, turn),
+            2 => isa.turn2(re, im, stride, turn),
+            _ => isa.turn3(re, im, stride, turn),
+        };
+        case.arrays::<T>(|isa, re, im| {
+            let view = |list| ArrayView2::from_shape((rows, width), list).unwrap();
+            let mut tile = (vec![T::default(); length], vec![T::default(); length]);
+            isa.gather(view(re), &mut tile.0, place);
+            isa.gather(view(im), &mut tile.1, place);
+            apart(isa, (&mut tile.0, &mut tile.1));
+            let mut turned = (vec![T::default(); length], vec![T::default(); length]);
+            let to = (&mut turned.0[..], &mut turned.1[..]);
+            match qubits {
+                1 => isa.gather_turned1((view(re), view(im)), to, place, turn),
+                2 => isa.gather_turned2((view(re), view(im)), to, place, turn),
+                _ => isa.gather_turned3((view(re), view(im)), to, place, turn),
+            }
+            assert!(turned == tile, "{qubits} qubits, {turn:?}");
+            let mut back = (re.to_vec(), im.to_vec());
+            let view = |list| ArrayViewMut2::from_shape((rows, width), list).unwrap();
+            let to = (view(&mut back.0), view(&mut back.1));
+            match qubits {
+                1 => isa.scatter_turned1((&tile.0, &tile.1), to, place, turn),
+                2 => isa.scatter_turned2((&tile.0, &tile.1), to, place, turn),
+                _ => isa.scatter_turned3((&tile.0, &tile.1), to, place, turn),
+            }
+            apart(isa, (&mut tile.0, &mut tile.1));
+            isa.scatter(&tile.0, place, view(re));
+            isa.scatter(&tile.1, place, view(im));
+            assert!(
+                back == (re.to_vec(), im.to_vec()),
+                "{qubits} qubits, {turn:?}"
+            );
+        });
+    }
+}
+
+fn copies<T: Number>(width: usize, rows: usize, pad: usize) {
+    let from: Vec<T> = (0..width * rows).map(|x| T::from_f64(x as f64)).collect();
+    let odd = T::from_f64(-1.0);
     for isa in InstructionSet::available() {
-        assert_eq!(kernel(isa).to_bits(), expected.to_bits(), "{}", isa.name());
+        let pitch = rows + pad;
+        let mut there = vec![odd; width * pitch];
+        isa.transpose(&from, width, (rows, width), &mut there, pitch);
+        for (at, number) in from.iter().enumerate() {
+            assert_eq!(there[at % width * pitch + at / width], *number);
+        }
+        assert_eq!(there.iter().filter(|&&x| x == odd).count(), width * pad);
+        let mut back = vec![T::default(); width * rows];
+        isa.transpose(&there, pitch, (width, rows), &mut back, width);
+        assert_eq!(back, from);
+
+        let pitch = width + pad;
+        let mut tile = vec![odd; rows * pitch];
+        let place = Rows {
+            block: rows,
+            pitch,
+            block_pitch: rows * pitch,
+        };
+        isa.gather(
+            ArrayView2::from_shape((rows, width), &from).unwrap(),
+            &mut tile,
+            place,
+        );
+        for (row, expected) in tile.chunks(pitch).zip(from.chunks(width)) {
+            assert_eq!(&row[..width], expected);
+            assert!(row[width..].iter().all(|&x| x == T::default()));
+        }
+        isa.scatter(
+            &tile,
+            place,
+            ndarray::ArrayViewMut2::from_shape((rows, width), &mut back).unwrap(),
+        );
+        assert_eq!(back, from);
     }
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
-    fn phase(case in case(2_usize..9)) {
-        let [gamma, offset] = case.angles;
-        same_arrays(&case, |isa, re, im| isa.phase(re, im, &case.arrays[2], 1e3 * gamma, offset));
+    fn turning(case in case(Just(8))) {
+        turns::<f64>(&case);
+        turns::<f32>(&case);
+        turns_in_lanes::<f64>(&case);
+        turns_in_lanes::<f32>(&case);
     }
 
     #[test]
-    fn rotations(case in case(Just(8))) {
-        let (sin, cos) = case.angles[0].sin_cos();
-        same_arrays(&case, |isa, re, im| isa.rotate1(re, im, 4 * case.stride, cos, sin));
-        same_arrays(&case, |isa, re, im| isa.rotate2(re, im, 2 * case.stride, cos, sin));
-        let three = same_arrays(&case, |isa, re, im| isa.rotate3(re, im, case.stride, cos, sin));
-        let one_by_one = same_arrays(&case, |isa, re, im| {
-            [1, 2, 4].into_iter().for_each(|below| isa.rotate1(re, im, below * case.stride, cos, sin));
-        });
-        prop_assert_eq!(three, one_by_one);
+    fn turning_on_the_way(case in case(Just(8))) {
+        turned_copies::<f64>(&case);
+        turned_copies::<f32>(&case);
     }
 
     #[test]
-    fn axis_kernels(case in case(2_usize..12)) {
-        let Case { d, stride, matrix: [u_re, u_im], angles: [a, b], .. } = &case;
-        same_arrays(&case, |isa, re, im| isa.reflect(re, im, *stride, &u_re[..*d], *a, *b));
-        same_arrays(&case, |isa, re, im| isa.multiply(re, im, *stride, *d, u_re, u_im));
+    fn mixing_axes(case in case(2_usize..12)) {
+        axes::<f64>(&case);
+        axes::<f32>(&case);
     }
 
     #[test]
-    fn sums(case in case(2_usize..12)) {
-        let Case { d, stride, arrays: [a, b, c, e, cost], matrix: [w, _], angles: [x, _] } = &case;
-        let (psi, lambda): (Tile, Tile) = ((a, b), (c, e));
-        same_number(|isa| isa.overlap_projector(psi, lambda, *stride, &w[..*d]));
-        same_number(|isa| isa.overlap_matrix(psi, lambda, *stride, *d, w));
-        same_number(|isa| isa.overlap_diagonal(psi, lambda, cost));
-        same_number(|isa| isa.norm(psi));
-        same_number(|isa| isa.mean(psi, cost, *x));
-        same_number(|isa| isa.spread(psi, cost, *x));
-        same_number(|isa| isa.shortfall(psi, cost, *x));
-        same_number(|isa| isa.weight_up_to(psi, cost, *x));
+    fn mixing_axes_in_lanes(case in case(Just(8))) {
+        axes_in_lanes::<f64>(&case);
+        axes_in_lanes::<f32>(&case);
     }
 
     #[test]
-    fn weighing(case in case(2_usize..9)) {
-        let [ceiling, center] = case.angles;
-        let psi: Tile = (&case.arrays[3], &case.arrays[4]);
-        same_arrays(&case, |isa, re, im| isa.weigh(psi, re, im, &case.arrays[2], Weight { ceiling, center, scale: 1.7 }));
+    fn adding_up(case in case(2_usize..5)) {
+        sums::<f64>(&case);
+        sums::<f32>(&case);
     }
 
     #[test]
-    fn transposing_there_and_back_changes_nothing(width in 1_usize..40, rows in 1_usize..40, pad in 0_usize..9) {
-        let from: Vec<f64> = (0..width * rows).map(|x| x as f64).collect();
-        for isa in InstructionSet::available() {
-            let mut there = vec![-1.0; width * (rows + pad)];
-            isa.transpose(&from, width, &mut there, rows + pad);
-            for (at, number) in from.iter().enumerate() {
-                prop_assert_eq!(there[at % width * (rows + pad) + at / width], *number);
-            }
-            prop_assert_eq!(there.iter().filter(|&&x| x == -1.0).count(), width * pad);
-            let mut back = vec![0.0; width * rows];
-            isa.transpose_back(&there, rows + pad, &mut back, width);
-            prop_assert_eq!(&back, &from);
-        }
+    fn changing_phases(case in case(2_usize..9)) {
+        phases::<f64>(&case);
+        phases::<f32>(&case);
+    }
+
+    #[test]
+    fn copying_there_and_back(width in 1_usize..40, rows in 1_usize..40, pad in 0_usize..9) {
+        copies::<f64>(width, rows, pad);
+        copies::<f32>(width, rows, pad);
     }
 }
 

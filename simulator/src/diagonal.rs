@@ -1,0 +1,304 @@
+//! The cost on the blocks of one group, and its phases.
+
+use crate::cost::{Cost, Linear, Pairwise, Source};
+use crate::kernels::{Angle, InstructionSet, Number};
+use crate::layout::{Group, Layout};
+use std::ops::Range;
+
+/// The cost as the blocks of one group see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Diagonal<'a> {
+    group: &'a Group,
+    kind: Kind<'a>,
+    /// Whether phases are applied to transposed blocks.
+    turned: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Kind<'a> {
+    /// N stored costs.
+    Table(&'a [f64]),
+    /// A block's own costs, the same for all blocks; what the digits outside the block add is linear in those inside.
+    Pairwise {
+        cost: &'a Pairwise,
+        own: Vec<f64>,
+        axes: usize,
+    },
+}
+
+/// Where a tile lies: its first amplitude, and the width of its rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position {
+    pub(crate) first: usize,
+    pub(crate) columns: usize,
+}
+
+/// A layer's phase on one group.
+#[derive(Debug)]
+pub(crate) struct Phase<T> {
+    angle: Angle,
+    /// The phases of a block's own costs.
+    re: Vec<T>,
+    im: Vec<T>,
+}
+
+/// A thread's buffers for the costs and phases of one block.
+#[derive(Debug)]
+pub(crate) struct Buffers<T> {
+    costs: Vec<f64>,
+    other: Vec<f64>,
+    rows: Vec<f64>,
+    columns: Vec<f64>,
+    factors: [Vec<T>; 4],
+}
+
+impl<T: Number> Buffers<T> {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let most =
+            |length: fn(&Group) -> usize| layout.groups.iter().map(length).max().unwrap_or(0);
+        let rows = most(|group| group.block_rows.next_multiple_of(T::LANES));
+        let columns = most(|group| group.pitch);
+        let block = layout.block::<T>();
+        Self {
+            costs: vec![0.0; block],
+            other: vec![0.0; block],
+            rows: vec![0.0; rows],
+            columns: vec![0.0; columns],
+            factors: [rows, rows, columns, columns].map(|length| vec![T::default(); length]),
+        }
+    }
+}
+
+impl<'a> Diagonal<'a> {
+    pub(crate) fn new(cost: &'a Cost, layout: &'a Layout, group: usize) -> Self {
+        let turned = group == 0 && !layout.direct;
+        let group = &layout.groups[group];
+        let kind = match cost.source() {
+            Source::Table(values) => Kind::Table(values),
+            Source::Pairwise(cost) => {
+                let column_axes = group.column_axes.unwrap_or(0);
+                let axes: Vec<usize> = (0..column_axes).chain(group.block_axes.clone()).collect();
+                let own = cost.own(&axes);
+                let rows = own.chunks_exact(group.columns);
+                let pad = std::iter::repeat_n(0.0, group.pitch - group.columns);
+                let own = rows
+                    .flat_map(|row| row.iter().copied().chain(pad.clone()))
+                    .collect();
+                Kind::Pairwise {
+                    cost,
+                    own,
+                    axes: cost.axes(),
+                }
+            }
+        };
+        Self {
+            group,
+            kind,
+            turned,
+        }
+    }
+
+    /// The phase of a layer, ready to be applied.
+    pub(crate) fn phase<T: Number>(&self, isa: InstructionSet, angle: Angle) -> Phase<T> {
+        let Kind::Pairwise { own, .. } = &self.kind else {
+            return Phase {
+                angle,
+                re: Vec::new(),
+                im: Vec::new(),
+            };
+        };
+        let mut own = own.clone();
+        if self.turned {
+            let mut turned = vec![0.0; self.group.columns * self.group.turned_pitch::<T>()];
+            self.turn::<T>(&own, &mut turned);
+            own = turned;
+        }
+        let (mut re, mut im) = (vec![T::default(); own.len()], vec![T::default(); own.len()]);
+        // A block that is the whole register has no factors besides; elsewhere the offset stands where a block's constant does.
+        let here = match self.alone() {
+            Some(constant) => Angle {
+                offset: angle.gamma * constant + angle.offset,
+                ..angle
+            },
+            None => Angle {
+                offset: 0.0,
+                ..angle
+            },
+        };
+        isa.phases(&own, here, &mut re, &mut im);
+        Phase { angle, re, im }
+    }
+
+    /// The cost's constant, where a block is the whole register.
+    fn alone(&self) -> Option<f64> {
+        match &self.kind {
+            Kind::Pairwise { cost, axes, .. } => {
+                let inside = self.group.column_axes.unwrap_or(0) + self.group.block_axes.len();
+                (inside == *axes).then(|| cost.free().constant)
+            }
+            Kind::Table(_) => None,
+        }
+    }
+
+    /// Transposes a block of costs.
+    fn turn<T: Number>(&self, from: &[f64], to: &mut [f64]) {
+        let pitch = self.group.turned_pitch::<T>();
+        for (column, to) in to
+            .chunks_exact_mut(pitch)
+            .take(self.group.columns)
+            .enumerate()
+        {
+            let column = from.iter().skip(column).step_by(self.group.pitch);
+            to.iter_mut().zip(column).for_each(|(to, from)| *to = *from);
+        }
+    }
+
+    /// What the digits outside a tile make of the cost, `None` where it is stored.
+    pub(crate) fn outside(&self, position: Position) -> Option<Linear> {
+        let Kind::Pairwise { cost, axes, .. } = &self.kind else {
+            return None;
+        };
+        let mut linear = cost.free();
+        let between = self.group.column_axes.unwrap_or(0)..self.group.axes.start;
+        if !between.is_empty() {
+            cost.fix_all(
+                &mut linear,
+                between,
+                position.first % self.group.stride / self.group.columns,
+            );
+        }
+        let above = position.first / (self.group.stride * self.group.rows);
+        cost.fix_all(&mut linear, self.group.axes.end..*axes, above);
+        Some(linear)
+    }
+
+    /// What the digits outside a block make of it: for its rows, and with the constant for its columns.
+    fn linear<T: Number>(&self, outside: &Linear, block: usize, buffers: &mut Buffers<T>) {
+        let Kind::Pairwise { cost, .. } = &self.kind else {
+            return;
+        };
+        let mut linear = outside.clone();
+        cost.fix_all(
+            &mut linear,
+            self.group.block_axes.end..self.group.axes.end,
+            block,
+        );
+        cost.spread(
+            &linear,
+            self.group.block_axes.clone(),
+            0.0,
+            &mut buffers.rows,
+        );
+        let columns = 0..self.group.column_axes.unwrap_or(0);
+        cost.spread(&linear, columns, linear.constant, &mut buffers.columns);
+    }
+
+    /// The costs of a block; what pads a row is zero.
+    pub(crate) fn costs<'b, T: Number>(
+        &self,
+        position: Position,
+        outside: Option<&Linear>,
+        block: usize,
+        buffers: &'b mut Buffers<T>,
+    ) -> &'b [f64] {
+        let length = self.group.block();
+        match (&self.kind, outside) {
+            (Kind::Pairwise { own, .. }, Some(outside)) => {
+                self.linear(outside, block, buffers);
+                let rows = buffers.costs[..length]
+                    .chunks_exact_mut(self.group.pitch)
+                    .zip(own.chunks_exact(self.group.pitch));
+                for ((to, own), row) in rows.zip(&buffers.rows) {
+                    for ((to, own), column) in to.iter_mut().zip(own).zip(&buffers.columns) {
+                        *to = own + (row + column);
+                    }
+                }
+            }
+            (Kind::Table(values), _) => {
+                let first = position.first + block * self.group.block_rows * self.group.stride;
+                for (row, to) in buffers.costs[..length]
+                    .chunks_exact_mut(self.group.pitch)
+                    .enumerate()
+                {
+                    let from = &values[first + row * self.group.stride..][..position.columns];
+                    to[..position.columns].copy_from_slice(from);
+                    to[position.columns..].fill(0.0);
+                }
+            }
+            _ => {}
+        }
+        &buffers.costs[..length]
+    }
+
+    /// Multiplies a block by its phases.
+    pub(crate) fn apply<T: Number>(
+        &self,
+        isa: InstructionSet,
+        phase: &Phase<T>,
+        (position, outside): (Position, Option<&Linear>),
+        block: usize,
+        buffers: &mut Buffers<T>,
+        (re, im): (&mut [T], &mut [T]),
+    ) {
+        let angle = phase.angle;
+        let Some(outside) = outside else {
+            self.costs(position, None, block, buffers);
+            if self.turned {
+                self.turn::<T>(&buffers.costs, &mut buffers.other);
+                isa.phase(re, im, &buffers.other, angle);
+            } else {
+                isa.phase(re, im, &buffers.costs, angle);
+            }
+            return;
+        };
+        let table = (&phase.re[..re.len()], &phase.im[..im.len()]);
+        if self.alone().is_some() {
+            return isa.phase_table(re, im, table);
+        }
+        self.linear(outside, block, buffers);
+        let unit = Angle {
+            scale: 1.0,
+            ..angle
+        };
+        let [r_re, r_im, c_re, c_im] = &mut buffers.factors;
+        let (rows, columns) = (self.group.turned_pitch::<T>(), self.group.pitch);
+        isa.phases(
+            &buffers.rows[..rows],
+            Angle {
+                offset: 0.0,
+                ..unit
+            },
+            r_re,
+            r_im,
+        );
+        isa.phases(&buffers.columns[..columns], unit, c_re, c_im);
+        let (rows, columns) = if self.turned {
+            let width = self.group.turned_pitch::<T>();
+            (
+                (&c_re[..self.group.columns], &c_im[..self.group.columns]),
+                (&r_re[..width], &r_im[..width]),
+            )
+        } else {
+            let width = self.group.pitch;
+            (
+                (
+                    &r_re[..self.group.block_rows],
+                    &r_im[..self.group.block_rows],
+                ),
+                (&c_re[..width], &c_im[..width]),
+            )
+        };
+        isa.phase_product(re, im, table, (rows.0, rows.1), (columns.0, columns.1));
+    }
+}
+
+/// The tiles of a group in order.
+pub(crate) fn positions(group: &Group, dimension: usize) -> impl Iterator<Item = Position> + '_ {
+    let starts = |range: Range<usize>, step: usize| range.step_by(step);
+    starts(0..dimension, group.rows * group.stride).flat_map(move |block| {
+        starts(0..group.stride, group.columns).map(move |column| Position {
+            first: block + column,
+            columns: group.columns.min(group.stride - column),
+        })
+    })
+}

@@ -1,0 +1,175 @@
+//! `Im⟨λ|B_k|ψ⟩` and `Im⟨λ|C|ψ⟩` on one tile. Axes are cut as in `mix`.
+
+use super::Tile;
+use super::reduce::{Sum, probability_lanes};
+use super::vector::{Number, Vector};
+
+/// Of X on log2 N neighbouring qubits, the lowest with the given stride; N = 2, 4 or 8.
+#[inline(always)]
+pub(crate) fn overlap_turn<V: Vector, const N: usize>(
+    psi: Tile<V::Real>,
+    lambda: Tile<V::Real>,
+    stride: usize,
+) -> f64 {
+    let mut sum = Sum::ZERO;
+    for start in (0..psi.0.len()).step_by(N * stride) {
+        for at in (start..start + stride).step_by(V::Real::LANES) {
+            let x: [V; N] = std::array::from_fn(|j| V::load(psi.0, j * stride + at));
+            let y: [V; N] = std::array::from_fn(|j| V::load(psi.1, j * stride + at));
+            sum.add(overlap_column::<V, N>(
+                &x,
+                &y,
+                lambda,
+                stride,
+                at,
+                V::splat(V::Real::default()),
+            ));
+        }
+    }
+    sum.total()
+}
+
+/// Adds the overlaps of the N amplitudes of a column with their neighbours.
+#[inline(always)]
+fn overlap_column<V: Vector, const N: usize>(
+    x: &[V; N],
+    y: &[V; N],
+    lambda: Tile<V::Real>,
+    stride: usize,
+    at: usize,
+    mut sum: V,
+) -> V {
+    for j in 0..N {
+        let (mut nx, mut ny) = (x[j ^ 1], y[j ^ 1]);
+        let mut bit = 2;
+        while bit < N {
+            (nx, ny) = (nx.add(x[j ^ bit]), ny.add(y[j ^ bit]));
+            bit *= 2;
+        }
+        sum = V::load(lambda.0, j * stride + at).mul_add(ny, sum);
+        sum = V::load(lambda.1, j * stride + at).neg_mul_add(nx, sum);
+    }
+    sum
+}
+
+/// Of X on the qubits that are lane bits in `lanes`.
+#[inline(always)]
+pub(crate) fn overlap_turn_lanes<V: Vector>(
+    psi: Tile<V::Real>,
+    lambda: Tile<V::Real>,
+    lanes: u32,
+) -> f64 {
+    let mut sum = Sum::ZERO;
+    for at in (0..psi.0.len()).step_by(V::Real::LANES) {
+        let (x, y): (V, V) = (V::load(psi.0, at), V::load(psi.1, at));
+        let zero = V::splat(V::Real::default());
+        let (mut nx, mut ny) = (zero, zero);
+        for bit in 0..V::Real::LANE_BITS {
+            if lanes & (1 << bit) != 0 {
+                (nx, ny) = (nx.add(x.swap(bit)), ny.add(y.swap(bit)));
+            }
+        }
+        let part = V::load(lambda.0, at).mul(ny);
+        sum.add(V::load(lambda.1, at).neg_mul_add(nx, part));
+    }
+    sum.total()
+}
+
+/// Of `|w⟩⟨w|` on an axis: `Im Σ conj(⟨w|λ⟩)⟨w|ψ⟩` over all columns.
+#[inline(always)]
+pub(crate) fn overlap_reflect<V: Vector>(
+    psi: Tile<V::Real>,
+    lambda: Tile<V::Real>,
+    stride: usize,
+    w: &[f64],
+) -> f64 {
+    let mut sum = Sum::ZERO;
+    for start in (0..psi.0.len()).step_by(w.len() * stride) {
+        for at in (start..start + stride).step_by(V::Real::LANES) {
+            let (px, py) = project::<V>(psi, stride, at, w);
+            let (lx, ly) = project::<V>(lambda, stride, at, w);
+            sum.add(ly.neg_mul_add(px, lx.mul(py)));
+        }
+    }
+    sum.total()
+}
+
+#[inline(always)]
+fn project<V: Vector>(tile: Tile<V::Real>, stride: usize, at: usize, w: &[f64]) -> (V, V) {
+    let zero = V::splat(V::Real::default());
+    w.iter().enumerate().fold((zero, zero), |(x, y), (j, &w)| {
+        let w = V::splat(V::Real::from_f64(w));
+        (
+            w.mul_add(V::load(tile.0, j * stride + at), x),
+            w.mul_add(V::load(tile.1, j * stride + at), y),
+        )
+    })
+}
+
+/// Of `|w⟩⟨w|` on an axis with lane bits, given as to `reflect_lanes`.
+#[inline(always)]
+pub(crate) fn overlap_reflect_lanes<V: Vector>(
+    psi: Tile<V::Real>,
+    lambda: Tile<V::Real>,
+    (low, high): (u32, u32),
+    w: &[V::Real],
+) -> f64 {
+    let mut sum = Sum::ZERO;
+    let project = |tile: Tile<V::Real>, start: usize| {
+        let zero = V::splat(V::Real::default());
+        let (mut x, mut y) = (zero, zero);
+        for at in (0..w.len()).step_by(V::Real::LANES) {
+            let w = V::load(w, at);
+            x = w.mul_add(V::load(tile.0, start + at), x);
+            y = w.mul_add(V::load(tile.1, start + at), y);
+        }
+        for bit in 0..V::Real::LANE_BITS {
+            if low <= bit && bit < high {
+                (x, y) = (x.add(x.swap(bit)), y.add(y.swap(bit)));
+            }
+        }
+        (x, y)
+    };
+    for start in (0..psi.0.len()).step_by(w.len()) {
+        let ((px, py), (lx, ly)) = (project(psi, start), project(lambda, start));
+        sum.add(ly.neg_mul_add(px, lx.mul(py)));
+    }
+    // After the sum over lane bits, equal lanes hold the same number.
+    sum.total() / f64::from(1_u32 << (high - low))
+}
+
+/// Of a real symmetric matrix on an axis with `d` levels; `b` holds its rows one after the other.
+#[inline(always)]
+pub(crate) fn overlap_multiply<V: Vector>(
+    psi: Tile<V::Real>,
+    lambda: Tile<V::Real>,
+    stride: usize,
+    d: usize,
+    b: &[f64],
+) -> f64 {
+    let mut sum = Sum::ZERO;
+    for start in (0..psi.0.len()).step_by(d * stride) {
+        for at in (start..start + stride).step_by(V::Real::LANES) {
+            for (j, row) in b.chunks_exact(d).enumerate() {
+                let (x, y) = project::<V>(psi, stride, at, row);
+                let part = V::load(lambda.0, j * stride + at).mul(y);
+                sum.add(V::load(lambda.1, j * stride + at).neg_mul_add(x, part));
+            }
+        }
+    }
+    sum.total()
+}
+
+/// Of a diagonal C.
+#[inline(always)]
+pub(crate) fn overlap_diagonal<V: Vector>(
+    psi: Tile<V::Real>,
+    lambda: Tile<V::Real>,
+    cost: &[f64],
+) -> f64 {
+    probability_lanes(psi.0.len(), |i| {
+        let (px, py) = (psi.0[i].to_f64(), psi.1[i].to_f64());
+        let (lx, ly) = (lambda.0[i].to_f64(), lambda.1[i].to_f64());
+        (lx * py - ly * px) * cost[i]
+    })
+}

@@ -1,0 +1,273 @@
+//! Passes over memory.
+//!
+//! A pass copies a tile into a thread's buffer, does there all that its group of axes can do, and copies it back. A layer's mixers
+//! act on different axes and so commute: a pass finishes layer l on its group, applies the phase of layer l + 1 and starts that
+//! layer's mixer on the same group; the next pass does the same on the next group. So p layers take p + 1 passes on two groups.
+//! Tiles are independent of each other; sums over them are taken in their order.
+
+mod ahead;
+mod backward;
+mod forward;
+mod plan;
+mod scratch;
+
+use ahead::Ahead;
+use plan::Stage;
+pub(crate) use plan::{Plan, backward, forward};
+pub(crate) use scratch::Scratch;
+
+use crate::amplitudes::{Amplitudes, Views};
+use crate::cost::Linear;
+use crate::diagonal::{Diagonal, Phase, Position, positions};
+use crate::kernels::{Angle, InstructionSet, Number, Weight};
+use crate::layout::{Group, Layout};
+use crate::mixer::AxisMixer;
+use crate::parallel;
+use crate::step::{Mix, left_to_phase};
+
+/// What every pass of a circuit needs to know.
+#[derive(Debug)]
+pub(crate) struct Circuit<'a, T: Number> {
+    pub(crate) layout: &'a Layout,
+    pub(crate) mixers: &'a [AxisMixer],
+    pub(crate) diagonals: Vec<Diagonal<'a>>,
+    pub(crate) isa: InstructionSet,
+    /// One pair (γ, β) a layer.
+    pub(crate) angles: Vec<(f64, f64)>,
+    /// Buffers that threads hand on from pass to pass.
+    pub(crate) pool: parallel::Pool<Scratch<T>>,
+}
+
+/// `Im⟨λ|B|ψ⟩` and `Im⟨λ|C|ψ⟩` at a layer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Overlaps {
+    pub(crate) mixer: f64,
+    pub(crate) cost: f64,
+}
+
+/// What a pass begins with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum From<'a> {
+    /// The amplitudes in memory.
+    Memory,
+    /// A product state: the amplitudes of a low tile but for a factor, one a tile.
+    Product { tile: &'a [f64], factors: &'a [f64] },
+}
+
+/// A stage's parts that are ready to be applied.
+struct Ready<T> {
+    before: Option<(usize, Mix<T>)>,
+    phase: Option<(usize, Phase<T>)>,
+    after: Option<(usize, Mix<T>)>,
+}
+
+impl<T: Number> Ready<T> {
+    fn new(circuit: &Circuit<T>, group: usize, stage: Stage) -> Self {
+        let mix = |layer: usize| {
+            (
+                layer,
+                Mix::new(
+                    circuit.layout,
+                    group,
+                    circuit.mixers,
+                    circuit.angles[layer].1,
+                ),
+            )
+        };
+        let phase = |layer: usize| {
+            let (gamma, beta) = circuit.angles[layer];
+            let (scale, offset) = left_to_phase(circuit.mixers, beta);
+            (
+                layer,
+                circuit.diagonals[group].phase(
+                    circuit.isa,
+                    Angle {
+                        gamma,
+                        offset,
+                        scale,
+                    },
+                ),
+            )
+        };
+        Self {
+            before: stage.before.map(mix),
+            phase: stage.phase.map(phase),
+            after: stage.after.map(mix),
+        }
+    }
+}
+
+/// One pass, ready to be applied to a tile.
+struct Pass<'a, T> {
+    group: &'a Group,
+    diagonal: &'a Diagonal<'a>,
+    stages: Vec<Ready<T>>,
+    isa: InstructionSet,
+    /// Whether the columns are mixed in transposed blocks.
+    turned: bool,
+}
+
+/// A tile with what is known of its place.
+struct Place {
+    position: Position,
+    outside: Option<Linear>,
+}
+
+/// One tile's work.
+struct Job<'a, T> {
+    tile: usize,
+    position: Position,
+    views: Views<'a, T>,
+    ahead: Option<Ahead>,
+}
+
+/// The work of a pass, tile by tile.
+fn jobs<'a, T: Number>(group: &Group, from: From, psi: &'a mut Amplitudes<T>) -> Vec<Job<'a, T>> {
+    let positions: Vec<Position> = positions(group, psi.dimension()).collect();
+    let next = |tile: usize| match from {
+        From::Memory => Ahead::new(group, psi, positions.get(tile + 1).copied()),
+        From::Product { .. } => None,
+    };
+    let ahead: Vec<Option<Ahead>> = (0..positions.len()).map(next).collect();
+    let parts = positions
+        .into_iter()
+        .zip(ahead)
+        .zip(psi.tiles(group))
+        .enumerate();
+    parts
+        .map(|(tile, ((position, ahead), views))| Job {
+            tile,
+            position,
+            views,
+            ahead,
+        })
+        .collect()
+}
+
+impl<T: Number> Circuit<'_, T> {
+    fn pass(&self, plan: &Plan) -> Pass<'_, T> {
+        Pass {
+            group: &self.layout.groups[plan.group],
+            diagonal: &self.diagonals[plan.group],
+            stages: plan
+                .stages
+                .iter()
+                .map(|&stage| Ready::new(self, plan.group, stage))
+                .collect(),
+            isa: self.isa,
+            turned: plan.group == 0 && !self.layout.direct,
+        }
+    }
+
+    /// Carries out a pass.
+    pub(crate) fn run(&self, plan: &Plan, from: From, psi: &mut Amplitudes<T>) {
+        let pass = self.pass(plan);
+        let work = |scratch: &mut Scratch<T>, job: Job<T>| {
+            let mut views = job.views;
+            pass.load(from, job.tile, &views, &mut scratch.states[0]);
+            pass.apply(&pass.place(job.position), job.ahead, scratch, true);
+            scratch.states[0].scatter(pass.isa, pass.group, &mut views, pass.last_turn());
+        };
+        let (dimension, jobs) = (psi.dimension(), jobs(pass.group, from, psi));
+        parallel::map(
+            dimension,
+            jobs,
+            &self.pool,
+            || Scratch::new(self.layout, 1),
+            work,
+        );
+    }
+
+    /// Carries out the last pass for ⟨C⟩ − center alone: the state is not written back.
+    pub(crate) fn run_mean(
+        &self,
+        plan: &Plan,
+        from: From,
+        psi: &mut Amplitudes<T>,
+        center: f64,
+    ) -> f64 {
+        let pass = self.pass(plan);
+        let work = |scratch: &mut Scratch<T>, job: Job<T>| {
+            pass.load(from, job.tile, &job.views, &mut scratch.states[0]);
+            let place = pass.place(job.position);
+            pass.apply(&place, job.ahead, scratch, false);
+            pass.mean(&place, scratch, center)
+        };
+        let (dimension, jobs) = (psi.dimension(), jobs(pass.group, from, psi));
+        parallel::map(
+            dimension,
+            jobs,
+            &self.pool,
+            || Scratch::new(self.layout, 1),
+            work,
+        )
+        .into_iter()
+        .sum()
+    }
+
+    /// Carries out a backward pass on ψ and λ; the first one makes λ of ψ.
+    pub(crate) fn run_back(
+        &self,
+        plan: &Plan,
+        weight: Option<Weight>,
+        lead: f64,
+        psi: &mut Amplitudes<T>,
+        lambda: &mut Amplitudes<T>,
+    ) -> Vec<Overlaps> {
+        let (pass, dimension) = (self.pass(plan), psi.dimension());
+        let depth = self.angles.len();
+        let parts = positions(pass.group, dimension)
+            .zip(psi.tiles(pass.group).zip(lambda.tiles(pass.group)))
+            .collect();
+        let work =
+            |scratch: &mut Scratch<T>,
+             (position, (mut psi, mut lambda)): (Position, (Views<T>, Views<T>))| {
+                let place = pass.place(position);
+                scratch.states[0].gather(pass.isa, pass.group, &psi, None);
+                match weight {
+                    Some(weight) => pass.weigh(&place, scratch, weight),
+                    None => scratch.states[1].gather(pass.isa, pass.group, &lambda, None),
+                }
+                let mut overlaps = vec![Overlaps::default(); depth];
+                pass.apply_back(&place, scratch, lead, &mut overlaps);
+                scratch.states[0].scatter(pass.isa, pass.group, &mut psi, None);
+                scratch.states[1].scatter(pass.isa, pass.group, &mut lambda, None);
+                overlaps
+            };
+        let parts = parallel::map(
+            dimension,
+            parts,
+            &self.pool,
+            || Scratch::new(self.layout, 2),
+            work,
+        );
+        let mut sums = vec![Overlaps::default(); depth];
+        for part in parts {
+            for (sum, part) in sums.iter_mut().zip(part) {
+                *sum = Overlaps {
+                    mixer: sum.mixer + part.mixer,
+                    cost: sum.cost + part.cost,
+                };
+            }
+        }
+        sums
+    }
+
+    /// By what the parts of layer `layer`'s mixer on the groups that `plan` comes after leave overlaps too large: their squared factors.
+    pub(crate) fn lead(&self, plans: &[Plan], at: usize) -> f64 {
+        let begins = |plan: &Plan| plan.stages.first().and_then(|stage| stage.before);
+        let Some(layer) = begins(&plans[at]) else {
+            return 1.0;
+        };
+        let touches = |plan: &&Plan| {
+            plan.stages
+                .iter()
+                .any(|stage| stage.before == Some(layer) || stage.after == Some(layer))
+        };
+        let factor = |plan: &Plan| {
+            let mix = Mix::<T>::new(self.layout, plan.group, self.mixers, self.angles[layer].1);
+            (mix.outer.scale * mix.inner.scale * mix.turned.scale).powi(2)
+        };
+        plans[..at].iter().filter(touches).map(factor).product()
+    }
+}

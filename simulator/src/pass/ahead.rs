@@ -1,0 +1,50 @@
+//! Memory that is asked for before it is needed.
+
+use crate::amplitudes::Amplitudes;
+use crate::diagonal::Position;
+use crate::kernels::{Number, prefetch};
+use crate::layout::Group;
+
+/// Parts in which the next tile's lines are asked for while a block is worked on: more at once than the core can wait for would
+/// stop it.
+const PARTS: usize = 4;
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// The tile that a thread will probably take next: its lines are asked for while the present one is worked on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ahead {
+    /// Addresses of its first row in both arrays.
+    rows: [usize; 2],
+    /// Bytes of a row.
+    width: usize,
+    /// Bytes between rows.
+    stride: usize,
+}
+
+impl Ahead {
+    pub(super) fn new<T: Number>(
+        group: &Group,
+        psi: &Amplitudes<T>,
+        next: Option<Position>,
+    ) -> Option<Self> {
+        let next = next?;
+        Some(Self {
+            rows: psi.addresses(next.first),
+            width: next.columns * size_of::<T>(),
+            stride: psi.stride(group) * size_of::<T>(),
+        })
+    }
+
+    /// Asks for one of several parts of some rows.
+    pub(super) fn fetch(&self, rows: std::ops::Range<usize>, part: usize) {
+        let lines = self.width.div_ceil(LINE);
+        let all = rows.len() * lines;
+        for line in all * part / PARTS..all * (part + 1) / PARTS {
+            let (row, line) = (rows.start + line / lines, line % lines);
+            self.rows
+                .iter()
+                .for_each(|first| prefetch(first + row * self.stride + line * LINE));
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! One tile, forward.
+
+use super::ahead::Ahead;
+use super::scratch::{Local, Scratch};
+use super::{From, Pass, Place, Ready};
+use crate::amplitudes::Views;
+use crate::diagonal::{Buffers, Position};
+use crate::kernels::{Number, Turn};
+use crate::step::{Mix, Step};
+
+impl<T: Number> Pass<'_, T> {
+    pub(super) fn place(&self, position: Position) -> Place {
+        Place {
+            position,
+            outside: self.diagonal.outside(position),
+        }
+    }
+
+    /// The turn that begins the first stage, to be carried out while a tile is copied.
+    pub(super) fn first_turn(&self) -> Option<(usize, Turn)> {
+        let (_, mix) = self.stages.first()?.before.as_ref()?;
+        self.on_the_way(mix).1
+    }
+
+    /// The turn that ends the last stage, to be carried out while the tile is copied back.
+    pub(super) fn last_turn(&self) -> Option<(usize, Turn)> {
+        let (_, mix) = self.stages.last()?.after.as_ref()?;
+        self.on_the_way(mix).1
+    }
+
+    /// The steps above a block without the one that can be carried out while a tile is copied, and that one.
+    fn on_the_way<'m>(&self, mix: &'m Mix<T>) -> (&'m [Step<T>], Option<(usize, Turn)>) {
+        // Rows that are padded are copied number by number.
+        let tile = if self.group.pitch == self.group.columns {
+            self.group.tile()
+        } else {
+            0
+        };
+        mix.outer.split_highest(tile)
+    }
+
+    /// Carries out all stages on a tile, but for the turn on the way to the thread's copy, and the one on the way back where there is one.
+    pub(super) fn apply(
+        &self,
+        place: &Place,
+        ahead: Option<Ahead>,
+        scratch: &mut Scratch<T>,
+        way_back: bool,
+    ) {
+        let (isa, group) = (self.isa, self.group);
+        let Scratch { states, buffers } = scratch;
+        for (at, stage) in self.stages.iter().enumerate() {
+            for state in states.iter_mut() {
+                if let Some((_, mix)) = &stage.before {
+                    let (re, im) = state.tile_mut(group);
+                    let (steps, turn) = self.on_the_way(mix);
+                    debug_assert!(at == 0 || turn.is_none());
+                    steps.iter().for_each(|step| step.apply(isa, re, im));
+                }
+                for block in 0..group.blocks() {
+                    self.apply_block(stage, place, ahead, block, state, buffers);
+                }
+                if let Some((_, mix)) = &stage.after {
+                    let (re, im) = state.tile_mut(group);
+                    if way_back && at + 1 == self.stages.len() {
+                        self.on_the_way(mix)
+                            .0
+                            .iter()
+                            .for_each(|step| step.apply(isa, re, im));
+                    } else {
+                        mix.outer.apply(isa, re, im);
+                    }
+                }
+            }
+        }
+    }
+
+    fn apply_block(
+        &self,
+        stage: &Ready<T>,
+        place: &Place,
+        ahead: Option<Ahead>,
+        block: usize,
+        state: &mut Local<T>,
+        buffers: &mut Buffers<T>,
+    ) {
+        let (isa, group) = (self.isa, self.group);
+        let fetch = |part| {
+            if let Some(ahead) = ahead {
+                ahead.fetch(
+                    block * group.block_rows..(block + 1) * group.block_rows,
+                    part,
+                );
+            }
+        };
+        fetch(0);
+        if let Some((_, mix)) = &stage.before {
+            let (re, im) = state.block_mut(group, block);
+            mix.inner.apply(isa, re, im);
+        }
+        if self.turned {
+            state.turn(isa, group, block);
+        }
+        let (re, im) = if self.turned {
+            state.turned_mut(group)
+        } else {
+            state.block_mut(group, block)
+        };
+        if let Some((_, mix)) = &stage.before {
+            mix.turned.apply(isa, re, im);
+        }
+        fetch(1);
+        if let Some((_, phase)) = &stage.phase {
+            let here = (place.position, place.outside.as_ref());
+            self.diagonal
+                .apply(isa, phase, here, block, buffers, (re, im));
+        }
+        fetch(2);
+        if let Some((_, mix)) = &stage.after {
+            mix.turned.apply(isa, re, im);
+        }
+        if self.turned {
+            state.turn_back(isa, group, block);
+        }
+        if let Some((_, mix)) = &stage.after {
+            let (re, im) = state.block_mut(group, block);
+            mix.inner.apply(isa, re, im);
+        }
+        fetch(3);
+    }
+
+    /// `Σ|ψ|²(C − center)` over a tile.
+    pub(super) fn mean(&self, place: &Place, scratch: &mut Scratch<T>, center: f64) -> f64 {
+        let (state, buffers) = (&scratch.states[0], &mut scratch.buffers);
+        let block = |block| {
+            let costs = self
+                .diagonal
+                .costs(place.position, place.outside.as_ref(), block, buffers);
+            self.isa.mean(state.block(self.group, block), costs, center)
+        };
+        (0..self.group.blocks()).map(block).sum()
+    }
+
+    /// Brings a tile to the thread's copy.
+    pub(super) fn load(&self, from: From, tile: usize, views: &Views<T>, state: &mut Local<T>) {
+        match from {
+            From::Memory => state.gather(self.isa, self.group, views, self.first_turn()),
+            From::Product {
+                tile: amplitudes,
+                factors,
+            } => state.fill(self.group, amplitudes, factors[tile]),
+        }
+    }
+}

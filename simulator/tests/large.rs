@@ -1,0 +1,239 @@
+//! Registers of several tiles and groups, in both precisions, against a reference that takes one axis after the other; and costs kept
+//! as terms against the same costs as tables.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use ketscale_simulator::{
+    Angles, Ansatz, Cost, Limits, Mixer, Number, Objective, Register, Start, State, Table,
+};
+use num_complex::Complex64;
+
+const ANGLES: [[f64; 3]; 2] = [[0.31, -0.17, 0.42], [0.53, 1.21, -0.38]];
+
+/// The amplitudes after each layer's phase and mixer, from the definitions: B = 2|w⟩⟨w| − 1 on every axis.
+fn reference(cost: &Cost, start: &Start, layers: usize) -> Vec<Complex64> {
+    let product = |state: Vec<f64>, w: &Vec<f64>| {
+        w.iter()
+            .flat_map(|w| state.iter().map(move |s| w * s))
+            .collect()
+    };
+    let mut psi: Vec<Complex64> = start
+        .axes()
+        .iter()
+        .fold(vec![1.0], product)
+        .into_iter()
+        .map(Complex64::from)
+        .collect();
+    let values = cost.values();
+    for (&gamma, &beta) in ANGLES[0].iter().zip(&ANGLES[1]).take(layers) {
+        psi.iter_mut()
+            .zip(values.iter())
+            .for_each(|(x, c)| *x *= Complex64::new(0.0, -gamma * c).exp());
+        let mut stride = 1;
+        for w in start.axes() {
+            let factor = Complex64::new(0.0, -2.0 * beta).exp() - 1.0;
+            for block in psi.chunks_exact_mut(stride * w.len()) {
+                for column in 0..stride {
+                    let overlap: Complex64 = w
+                        .iter()
+                        .enumerate()
+                        .map(|(j, w)| block[j * stride + column] * w)
+                        .sum();
+                    for (j, w) in w.iter().enumerate() {
+                        let x = &mut block[j * stride + column];
+                        *x = (*x + factor * overlap * w) * Complex64::new(0.0, beta).exp();
+                    }
+                }
+            }
+            stride *= w.len();
+        }
+    }
+    psi
+}
+
+fn angles(layers: usize) -> Angles {
+    Angles::new(&ANGLES[0][..layers], &ANGLES[1][..layers]).unwrap()
+}
+
+/// A value for every axis and every pair of axes.
+fn pairs(levels: &[usize]) -> Cost {
+    let value = |at: usize, i: usize, j: usize| ((at * (3 * i + 1) + 7 * j) as f64 * 0.731).sin();
+    let mut tables = Vec::new();
+    for j in 0..levels.len() {
+        let single = (0..levels[j]).map(|at| value(at, j, 5)).collect();
+        tables.push(Table {
+            variables: vec![j],
+            values: single,
+        });
+        for i in 0..j {
+            let values = (0..levels[i] * levels[j])
+                .map(|at| 0.5 * value(at, i, j))
+                .collect();
+            // Either order of the variables.
+            let variables = if (i + j) % 2 == 0 {
+                vec![i, j]
+            } else {
+                vec![j, i]
+            };
+            tables.push(Table { variables, values });
+        }
+    }
+    Cost::from_tables(&Register::new(levels).unwrap(), &tables, 0.25).unwrap()
+}
+
+fn check<T: Number>(state: &State<T>, expected: &[Complex64], tolerance: f64, what: &str) {
+    let (re, im) = state.amplitudes();
+    for (index, expected) in expected.iter().enumerate() {
+        let found = Complex64::new(re[index].to_f64(), im[index].to_f64());
+        assert!(
+            (found - expected).norm() <= tolerance,
+            "{what}, amplitude {index}: {found}, expected {expected}"
+        );
+    }
+}
+
+/// Every register with a cost of pairs and the same as a table, uniform and warm, in both precisions.
+fn check_register(levels: &[usize]) {
+    let terms = pairs(levels);
+    let table = Cost::table(terms.register(), terms.values().into_owned()).unwrap();
+    let warm = Start::warm(terms.register(), &vec![1; levels.len()], 0.3).unwrap();
+    for start in [terms.uniform_start(), warm] {
+        for layers in 0..=3 {
+            let expected = reference(&terms, &start, layers);
+            let energy: f64 = expected
+                .iter()
+                .zip(terms.values().iter())
+                .map(|(x, c)| x.norm_sqr() * c)
+                .sum();
+            for cost in [&terms, &table] {
+                let name = format!("{levels:?}, {layers} layers");
+                let double = Ansatz::new(cost, Mixer::Complete, &start).unwrap();
+                check(
+                    &double.evolve(&angles(layers), &Limits::none()).unwrap(),
+                    &expected,
+                    1e-12,
+                    &name,
+                );
+                let value = double
+                    .evaluate(Objective::Expectation, &angles(layers), &Limits::none())
+                    .unwrap();
+                assert!(
+                    (value - energy).abs() < 1e-11,
+                    "{name}: {value}, expected {energy}"
+                );
+                let single = double.in_single_precision().unwrap();
+                check(
+                    &single.evolve(&angles(layers), &Limits::none()).unwrap(),
+                    &expected,
+                    2e-6,
+                    &name,
+                );
+                let value = single
+                    .evaluate(Objective::Expectation, &angles(layers), &Limits::none())
+                    .unwrap();
+                assert!(
+                    (value - energy).abs() < 1e-4 * energy.abs().max(1.0),
+                    "{name}: {value}, expected {energy}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn qubits() {
+    check_register(&[2; 17]);
+}
+
+#[test]
+fn axes_of_four_levels() {
+    check_register(&[4; 9]);
+}
+
+#[test]
+fn axes_that_fill_no_vector() {
+    check_register(&[3; 11]);
+    check_register(&[3, 5, 7, 6, 4, 2, 3, 5]);
+}
+
+#[test]
+fn mixed_axes_in_any_order() {
+    check_register(&[4, 2, 8, 2, 3, 5, 2, 4, 7, 2]);
+    check_register(&[2, 16, 2, 3, 2, 2, 11, 2, 2, 5]);
+}
+
+#[test]
+fn axes_longer_than_a_tile() {
+    let levels = [3, 20_000, 2, 2];
+    let register = Register::new(&levels).unwrap();
+    let cost = Cost::from_fn(&register, |x| {
+        ((x[0] + 3 * x[1] + x[2] * x[3]) as f64 * 0.37).sin()
+    })
+    .unwrap();
+    let start = cost.uniform_start();
+    let ansatz = Ansatz::new(&cost, Mixer::Complete, &start).unwrap();
+    check(
+        &ansatz.evolve(&angles(2), &Limits::none()).unwrap(),
+        &reference(&cost, &start, 2),
+        1e-12,
+        "a long axis",
+    );
+}
+
+/// Gradients on several groups, where parts of a layer's mixer are undone in different passes.
+#[test]
+fn gradients_on_several_groups() {
+    for levels in [vec![2; 17], vec![3, 5, 7, 6, 4, 2, 3, 5], vec![4; 9]] {
+        let cost = pairs(&levels);
+        let ansatz = Ansatz::new(&cost, Mixer::Complete, &cost.uniform_start()).unwrap();
+        let single = ansatz.clone().in_single_precision().unwrap();
+        for layers in 1..=3 {
+            for objective in [Objective::Expectation, Objective::CVaR(0.3)] {
+                let gradient = ansatz
+                    .gradient(objective, &angles(layers), &Limits::none())
+                    .unwrap();
+                let rough = single
+                    .gradient(objective, &angles(layers), &Limits::none())
+                    .unwrap();
+                let value = |layer: usize, by_gamma: bool, h: f64| {
+                    let mut angles = angles(layers);
+                    if by_gamma {
+                        angles.gamma[layer] += h
+                    } else {
+                        angles.beta[layer] += h
+                    }
+                    ansatz
+                        .evaluate(objective, &angles, &Limits::none())
+                        .unwrap()
+                };
+                for layer in 0..layers {
+                    let slopes = [
+                        (gradient.gamma[layer], rough.gamma[layer], true),
+                        (gradient.beta[layer], rough.beta[layer], false),
+                    ];
+                    for (slope, rough, by_gamma) in slopes {
+                        let h = 1e-5;
+                        let expected =
+                            (value(layer, by_gamma, h) - value(layer, by_gamma, -h)) / (2.0 * h);
+                        let close = |found: f64, tolerance: f64| {
+                            (found - expected).abs() < tolerance * (1.0 + expected.abs())
+                        };
+                        // CVaR has a kink wherever its quantile jumps to another level.
+                        let tolerance = if objective == Objective::Expectation {
+                            1e-6
+                        } else {
+                            1e-3
+                        };
+                        assert!(
+                            close(slope, tolerance),
+                            "{levels:?} {objective:?}: {slope}, expected {expected}"
+                        );
+                        assert!(
+                            close(rough, 10.0 * tolerance.max(1e-4)),
+                            "{levels:?} {objective:?}, f32: {rough}, expected {expected}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
