@@ -265,6 +265,49 @@ fn memory_bytes() -> u64 {
 
 fn shown(report: &Report) -> String {
     let number = |value: f64| format!("{value:.9}");
+    let digits = |digits: &[usize]| {
+        digits
+            .iter()
+            .map(usize::to_string)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let top = report.top.iter().map(|top| {
+        [
+            format!("{:.6}", top.probability),
+            number(top.cost),
+            digits(&top.digits),
+        ]
+    });
+    let samples = report.samples.iter().take(20).map(|sample| {
+        [
+            sample.count.to_string(),
+            number(sample.cost),
+            digits(&sample.digits),
+        ]
+    });
+    let mut text = section(
+        "Circuit",
+        &table(["quantity", "value"], circuit(report), 1..=1),
+    );
+    if !report.top.is_empty() {
+        text += &section(
+            "Most probable states",
+            &table(["probability", "cost", "levels, axis 0 first"], top, 0..=1),
+        );
+    }
+    if !report.samples.is_empty() {
+        text += &section(
+            "Best states drawn",
+            &table(["shots", "cost", "levels, axis 0 first"], samples, 0..=1),
+        );
+    }
+    text
+}
+
+/// What the circuit as a whole gave.
+fn circuit(report: &Report) -> Vec<[String; 2]> {
+    let number = |value: f64| format!("{value:.9}");
     let mut rows = vec![
         ["states".to_owned(), report.dimension.to_string()],
         ["layers".to_owned(), report.depth.to_string()],
@@ -301,39 +344,5 @@ fn shown(report: &Report) -> String {
         "computed in".to_owned(),
         format!("{} on {}", report.precision, report.isa),
     ]);
-    let digits = |digits: &[usize]| {
-        digits
-            .iter()
-            .map(usize::to_string)
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    let top = report.top.iter().map(|top| {
-        [
-            format!("{:.6}", top.probability),
-            number(top.cost),
-            digits(&top.digits),
-        ]
-    });
-    let samples = report.samples.iter().take(20).map(|sample| {
-        [
-            sample.count.to_string(),
-            number(sample.cost),
-            digits(&sample.digits),
-        ]
-    });
-    let mut text = section("Circuit", &table(["quantity", "value"], rows, 1..=1));
-    if !report.top.is_empty() {
-        text += &section(
-            "Most probable states",
-            &table(["probability", "cost", "levels, axis 0 first"], top, 0..=1),
-        );
-    }
-    if !report.samples.is_empty() {
-        text += &section(
-            "Best states drawn",
-            &table(["shots", "cost", "levels, axis 0 first"], samples, 0..=1),
-        );
-    }
-    text
+    rows
 }
