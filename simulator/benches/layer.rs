@@ -1,8 +1,10 @@
 //! Milliseconds of a QAOA layer on registers of about 2^24 states, next to a reference pass that only multiplies both arrays of a
 //! state in place.
 //!
-//! `cargo bench -p ketscale-simulator --bench layer`. A layer is (T(p = 10) − T(p = 2))/8, ⟨C⟩ included in T, the median of five. Each
-//! register checks its answer: both depths against every other instruction set, to the bit.
+//! `cargo bench -p ketscale-simulator --bench layer`, with a part of a case's name for that case alone. A layer is
+//! (T(p = 10) − T(p = 2))/8, ⟨C⟩ included in T, the median of five. Then the gradient by all 2p angles at p = 8 next to the evaluation;
+//! on 24 qubits the same layer on one thread; and how many evaluations of ten qubits at p = 4 a second has. Each case checks its
+//! answer against every other instruction set, to the bit.
 
 #![allow(
     clippy::expect_used,
@@ -11,6 +13,7 @@
 
 use ketscale_simulator::{
     Angles, Ansatz, Cost, InstructionSet, Limits, Mixer, Number, Objective, Register, Table, Term,
+    on_threads,
 };
 use std::hint::black_box;
 use std::time::Instant;
@@ -29,7 +32,8 @@ fn main() {
             .is_none_or(|only| name.contains(only.as_str()))
     };
     println!("{} threads, {}", threads(), InstructionSet::best().name());
-    let costs: [Case; 6] = [
+    let costs: [Case; 8] = [
+        ("10 qubits, dense quadratic", || dense(10)),
         ("22 qubits, dense quadratic", || dense(22)),
         ("24 qubits, dense quadratic", || dense(24)),
         ("24 qubits, 3-regular", || regular(24)),
@@ -38,6 +42,7 @@ fn main() {
             pairs(&[3, 5, 7, 6, 4, 2, 3, 5, 7, 6, 4])
         }),
         ("24 qubits, table", || table(24)),
+        ("27 qubits, dense quadratic", || dense(27)),
     ];
     for (name, cost) in costs.into_iter().filter(|(name, _)| wanted(name)) {
         let cost = cost();
@@ -57,20 +62,60 @@ fn measure<T: Number>(name: &str, ansatz: &Ansatz<T>) {
             .expect("a value")
     };
     let amplitudes = ansatz.cost().register().dimension();
+    if amplitudes < MANY {
+        return measure_many(name, ansatz);
+    }
     let reference_ms = reference_pass_ms::<T>(amplitudes);
-    let shallow = median_ms(|| evaluate(ansatz, 2));
-    let layer_ms = (median_ms(|| evaluate(ansatz, 10)) - shallow) / 8.0;
+    let layer = || {
+        let shallow_ms = median_ms(|| evaluate(ansatz, 2));
+        (median_ms(|| evaluate(ansatz, 10)) - shallow_ms) / 8.0
+    };
+    let layer_ms = layer();
     let value = evaluate(ansatz, 2);
     for isa in InstructionSet::available().into_iter().skip(1) {
         let other = evaluate(&ansatz.clone().with_instruction_set(isa), 2);
         assert_eq!(other.to_bits(), value.to_bits(), "{name} on {}", isa.name());
     }
+    let passes = layer_ms / reference_ms;
+    let rate = amplitudes as f64 / layer_ms / 1e3;
     println!(
-        "{name}, {}: N = {amplitudes}, layer {layer_ms:.2} ms, {:.0} million amplitudes/s, {:.2} reference passes of {reference_ms:.2} ms; T(2) {shallow:.1} ms, ⟨C⟩ = {value:.6}",
-        T::NAME,
-        amplitudes as f64 / layer_ms / 1e3,
-        layer_ms / reference_ms,
+        "{name}, {}: layer {layer_ms:.2} ms, {rate:.0} million amplitudes/s, {passes:.2} reference passes of {reference_ms:.2} ms",
+        T::NAME
     );
+    let evaluation_ms = median_ms(|| evaluate(ansatz, 8));
+    let gradient = || {
+        ansatz
+            .gradient(Objective::Expectation, &angles(8), &Limits::none())
+            .expect("a gradient")
+            .value
+    };
+    let gradient_ms = median_ms(gradient);
+    println!(
+        "    p = 8: evaluation {evaluation_ms:.0} ms, gradient {gradient_ms:.0} ms: {:.2} evaluations, {:.1} reference passes a layer",
+        gradient_ms / evaluation_ms,
+        gradient_ms / 8.0 / reference_ms,
+    );
+    if amplitudes == 1 << 24 {
+        let alone_ms = on_threads(1, layer).expect("a thread");
+        println!(
+            "    one thread: layer {alone_ms:.1} ms, {:.2} times as long",
+            alone_ms / layer_ms
+        );
+    }
+}
+
+/// States so small that many are evaluated side by side.
+const MANY: usize = 1 << 16;
+
+fn measure_many<T: Number>(name: &str, ansatz: &Ansatz<T>) {
+    let sets = vec![angles(4); 10_000];
+    let all = || {
+        ansatz
+            .evaluate_all(Objective::Expectation, &sets, &Limits::none())
+            .expect("values")
+    };
+    let rate = sets.len() as f64 / median_ms(all) * 1e3;
+    println!("{name}, {}, p = 4: {rate:.0} evaluations a second", T::NAME);
 }
 
 /// Every pair and every qubit with a coefficient of its own.

@@ -8,21 +8,26 @@ use crate::kernels::{InstructionSet, MAX_PHASE, Number};
 use crate::layout::Layout;
 use crate::limits::units;
 use crate::mixer::AxisMixer;
-use crate::parallel::Pool;
-use crate::pass::{Circuit, From, Plan, forward};
+use crate::parallel::{self, Pool};
+use crate::pass::{Circuit, From, Plan, Scratch, forward};
 use crate::{Angles, Cost, Error, Limits, Mixer, Objective, Start, State};
-use std::marker::PhantomData;
 
 /// `|ψ⟩ = Π_{l=1..p} e^{-iβ_l B} e^{-iγ_l C} |w⟩`, layer 1 first, with amplitudes of the precision `T`.
 #[derive(Debug, Clone)]
-pub struct Ansatz<'a, T = f64> {
+pub struct Ansatz<'a, T: Number = f64> {
     pub(crate) cost: &'a Cost,
     start: Start,
     mixers: Vec<AxisMixer>,
     pub(crate) layout: Layout,
     pub(crate) isa: InstructionSet,
     mixer_bytes: u64,
-    precision: PhantomData<T>,
+    /// The cost as each group sees it.
+    diagonals: Vec<Diagonal<'a>>,
+    /// The start state's low tile, and the factor of every one of them.
+    product: (Vec<f64>, Vec<f64>),
+    /// Memory that one run leaves to the next: states, and what threads work in.
+    states: Pool<Amplitudes<T>>,
+    scratch: Pool<Scratch<T>>,
 }
 
 impl<'a> Ansatz<'a> {
@@ -99,6 +104,12 @@ impl<'a, T: Number> Ansatz<'a, T> {
         {
             layout.gap = 0;
         }
+        let diagonals = (0..layout.groups.len())
+            .map(|group| Diagonal::new(cost, &layout, group))
+            .collect();
+        let (low, high) = start.axes().split_at(layout.groups[0].axes.end);
+        let product = (outer_product(low), outer_product(high));
+        let (states, scratch) = (Pool::new(), Pool::new());
         Self {
             cost,
             start,
@@ -106,7 +117,10 @@ impl<'a, T: Number> Ansatz<'a, T> {
             layout,
             isa,
             mixer_bytes,
-            precision: PhantomData,
+            diagonals,
+            product,
+            states,
+            scratch,
         }
     }
 
@@ -130,7 +144,7 @@ impl<'a, T: Number> Ansatz<'a, T> {
     pub fn evolve(&self, angles: &Angles, limits: &Limits) -> Result<State<'a, T>, Error> {
         self.admit(angles, self.estimate(angles.depth()).bytes)?;
         let circuit = self.circuit(layers(angles));
-        let mut psi = Amplitudes::zeros(self.cost.register().dimension(), &self.layout);
+        let mut psi = self.memory();
         self.run(&circuit, &self.plans(angles.depth()), &mut psi, limits)?;
         Ok(State::new(self.cost, psi, self.isa))
     }
@@ -151,29 +165,33 @@ impl<'a, T: Number> Ansatz<'a, T> {
         }
         self.admit(angles, self.estimate(angles.depth()).bytes)?;
         let circuit = self.circuit(layers(angles));
-        let mut psi = Amplitudes::<T>::zeros(self.cost.register().dimension(), &self.layout);
         let plans = self.plans(angles.depth());
         let Some((last, plans)) = plans.split_last() else {
             return Ok(self.cost.mean());
         };
+        let mut psi = self.memory();
         self.run(&circuit, plans, &mut psi, limits)?;
         self.spend(limits, angles.depth(), plans.len())?;
         let center = self.cost.mean();
-        let mean = if plans.is_empty() {
-            let (tile, factors) = self.product();
-            circuit.run_mean(
-                last,
-                From::Product {
-                    tile: &tile,
-                    factors: &factors,
-                },
-                &mut psi,
-                center,
-            )
-        } else {
-            circuit.run_mean(last, From::Memory, &mut psi, center)
-        };
+        let mean = circuit.run_mean(last, self.source(plans.len()), &mut psi, center);
+        self.leave(psi);
         Ok(center + mean)
+    }
+
+    /// The objective at several sets of angles. Small states are evaluated side by side, for one of them would keep one core busy at
+    /// most; large ones one after the other, each on all cores.
+    ///
+    /// # Errors
+    /// As [`Ansatz::evaluate`], the first one in the order of the sets.
+    pub fn evaluate_all(
+        &self,
+        objective: Objective,
+        sets: &[Angles],
+        limits: &Limits,
+    ) -> Result<Vec<f64>, Error> {
+        let one = |angles: &Angles| self.evaluate(objective, angles, limits);
+        let values = parallel::whole(self.cost.register().dimension(), sets.iter().collect(), one);
+        values.into_iter().collect()
     }
 
     /// Bytes and rough seconds of a run of `depth` layers.
@@ -219,20 +237,19 @@ impl<'a, T: Number> Ansatz<'a, T> {
         limits: &Limits,
     ) -> Result<(), Error> {
         let depth = circuit.angles.len();
-        let (tile, factors) = self.product();
         for (at, plan) in plans.iter().enumerate() {
             self.spend(limits, depth, at)?;
-            let from = if at == 0 {
-                From::Product {
-                    tile: &tile,
-                    factors: &factors,
-                }
-            } else {
-                From::Memory
-            };
-            circuit.run(plan, from, psi);
+            circuit.run(plan, self.source(at), psi);
         }
         Ok(())
+    }
+
+    /// What the pass at a place begins with.
+    fn source(&self, pass: usize) -> From<'_> {
+        match &self.product {
+            (tile, factors) if pass == 0 => From::Product { tile, factors },
+            _ => From::Memory,
+        }
     }
 
     /// The passes of a run.
@@ -245,23 +262,26 @@ impl<'a, T: Number> Ansatz<'a, T> {
         self.layout.groups.len()
     }
 
-    /// The start state's low tile, and the factor of every one of them.
-    fn product(&self) -> (Vec<f64>, Vec<f64>) {
-        let (low, high) = self.start.axes().split_at(self.layout.groups[0].axes.end);
-        (outer_product(low), outer_product(high))
-    }
-
     pub(crate) fn circuit(&self, angles: Vec<(f64, f64)>) -> Circuit<'_, T> {
         Circuit {
             layout: &self.layout,
             mixers: &self.mixers,
-            diagonals: (0..self.groups())
-                .map(|group| Diagonal::new(self.cost, &self.layout, group))
-                .collect(),
+            diagonals: &self.diagonals,
             isa: self.isa,
             angles,
-            pool: Pool::new(),
+            pool: &self.scratch,
         }
+    }
+
+    /// Memory for a state, perhaps of an earlier run; what it holds means nothing.
+    pub(crate) fn memory(&self) -> Amplitudes<T> {
+        self.states
+            .take(|| Amplitudes::zeros(self.cost.register().dimension(), &self.layout))
+    }
+
+    /// Leaves memory to the next run.
+    pub(crate) fn leave(&self, state: Amplitudes<T>) {
+        self.states.put(state);
     }
 
     /// Refuses malformed angles, phases that the kernels cannot reduce, and more memory than the register allows.

@@ -8,7 +8,7 @@ use std::ops::Range;
 /// The cost as the blocks of one group see it.
 #[derive(Debug, Clone)]
 pub(crate) struct Diagonal<'a> {
-    group: &'a Group,
+    group: Group,
     kind: Kind<'a>,
     /// Whether phases are applied to transposed blocks.
     turned: bool,
@@ -70,9 +70,9 @@ impl<T: Number> Buffers<T> {
 }
 
 impl<'a> Diagonal<'a> {
-    pub(crate) fn new(cost: &'a Cost, layout: &'a Layout, group: usize) -> Self {
+    pub(crate) fn new(cost: &'a Cost, layout: &Layout, group: usize) -> Self {
         let turned = group == 0 && !layout.direct;
-        let group = &layout.groups[group];
+        let group = layout.groups[group].clone();
         let kind = match cost.source() {
             Source::Table(values) => Kind::Table(values),
             Source::Pairwise(cost) => {

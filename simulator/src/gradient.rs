@@ -77,7 +77,7 @@ impl<T: Number> Ansatz<'_, T> {
             .collect();
         let circuit = self.circuit(inverse);
         let plans = backward(self.groups(), depth);
-        let mut lambda = Amplitudes::zeros(psi.dimension(), &self.layout);
+        let mut lambda = self.memory();
         let mut gradient = Gradient {
             value,
             gamma: vec![0.0; depth],
@@ -99,6 +99,8 @@ impl<T: Number> Ansatz<'_, T> {
                 gradient.beta[layer] += 2.0 * overlaps.mixer;
             }
         }
+        self.leave(psi);
+        self.leave(lambda);
         Ok(gradient)
     }
 }

@@ -19,17 +19,29 @@ impl<S> Pool<S> {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// Lends one, made by `make` where none is left.
-    fn lend(&self, make: impl FnOnce() -> S) -> Loan<'_, S> {
+    /// Takes one, made by `make` where none is left.
+    pub(crate) fn take(&self, make: impl FnOnce() -> S) -> S {
         let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Loan {
-            pool: self,
-            lent: Some(free.unwrap_or_else(make)),
-        }
+        free.unwrap_or_else(make)
+    }
+
+    /// Gives one back, or a first one.
+    pub(crate) fn put(&self, free: S) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(free);
     }
 }
 
-/// What a pool lends; it goes back when dropped.
+/// What belongs together is copied, not what is lent in between.
+impl<S> Clone for Pool<S> {
+    fn clone(&self) -> Self {
+        Self::new()
+    }
+}
+
+/// What a worker has of a pool; it goes back when dropped.
 struct Loan<'a, S> {
     pool: &'a Pool<S>,
     lent: Option<S>,
@@ -37,8 +49,9 @@ struct Loan<'a, S> {
 
 impl<S> Drop for Loan<'_, S> {
     fn drop(&mut self) {
-        let mut free = self.pool.0.lock().unwrap_or_else(PoisonError::into_inner);
-        free.extend(self.lent.take());
+        if let Some(lent) = self.lent.take() {
+            self.pool.put(lent);
+        }
     }
 }
 
@@ -55,7 +68,10 @@ where
     S: Send,
     R: Send,
 {
-    let lend = || pool.lend(&scratch);
+    let lend = || Loan {
+        pool,
+        lent: Some(pool.take(&scratch)),
+    };
     let one = |loan: &mut Loan<S>, part| loan.lent.as_mut().map(|lent| work(lent, part));
     let results: Vec<Option<R>> = if amplitudes <= SERIAL_AMPLITUDES {
         let mut loan = lend();
@@ -80,6 +96,20 @@ pub(crate) fn each<T: Send, R: Send>(
         || (),
         |(), part| work(part),
     )
+}
+
+/// Applies `work` to several states of `amplitudes` amplitudes: side by side where they are so small that they are not split, one after
+/// the other elsewhere.
+pub(crate) fn whole<T: Send, R: Send>(
+    amplitudes: usize,
+    states: Vec<T>,
+    work: impl Fn(T) -> R + Send + Sync,
+) -> Vec<R> {
+    if amplitudes <= SERIAL_AMPLITUDES {
+        states.into_par_iter().map(work).collect()
+    } else {
+        states.into_iter().map(work).collect()
+    }
 }
 
 /// Threads that share the parts.

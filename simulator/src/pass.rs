@@ -30,12 +30,12 @@ use crate::step::{Mix, left_to_phase};
 pub(crate) struct Circuit<'a, T: Number> {
     pub(crate) layout: &'a Layout,
     pub(crate) mixers: &'a [AxisMixer],
-    pub(crate) diagonals: Vec<Diagonal<'a>>,
+    pub(crate) diagonals: &'a [Diagonal<'a>],
     pub(crate) isa: InstructionSet,
     /// One pair (γ, β) a layer.
     pub(crate) angles: Vec<(f64, f64)>,
     /// Buffers that threads hand on from pass to pass.
-    pub(crate) pool: parallel::Pool<Scratch<T>>,
+    pub(crate) pool: &'a parallel::Pool<Scratch<T>>,
 }
 
 /// `Im⟨λ|B|ψ⟩` and `Im⟨λ|C|ψ⟩` at a layer.
@@ -121,11 +121,14 @@ struct Job<'a, T> {
     ahead: Option<Ahead>,
 }
 
+/// One tile's work on ψ and λ.
+type Both<'a, T> = ((Position, Option<Ahead>), (Views<'a, T>, Views<'a, T>));
+
 /// The work of a pass, tile by tile.
 fn jobs<'a, T: Number>(group: &Group, from: From, psi: &'a mut Amplitudes<T>) -> Vec<Job<'a, T>> {
     let positions: Vec<Position> = positions(group, psi.dimension()).collect();
     let next = |tile: usize| match from {
-        From::Memory => Ahead::new(group, psi, positions.get(tile + 1).copied()),
+        From::Memory => Ahead::new(group, &[&*psi], positions.get(tile + 1).copied()),
         From::Product { .. } => None,
     };
     let ahead: Vec<Option<Ahead>> = (0..positions.len()).map(next).collect();
@@ -172,8 +175,8 @@ impl<T: Number> Circuit<'_, T> {
         parallel::map(
             dimension,
             jobs,
-            &self.pool,
-            || Scratch::new(self.layout, 1),
+            self.pool,
+            || Scratch::new(self.layout),
             work,
         );
     }
@@ -197,8 +200,8 @@ impl<T: Number> Circuit<'_, T> {
         parallel::map(
             dimension,
             jobs,
-            &self.pool,
-            || Scratch::new(self.layout, 1),
+            self.pool,
+            || Scratch::new(self.layout),
             work,
         )
         .into_iter()
@@ -216,29 +219,41 @@ impl<T: Number> Circuit<'_, T> {
     ) -> Vec<Overlaps> {
         let (pass, dimension) = (self.pass(plan), psi.dimension());
         let depth = self.angles.len();
-        let parts = positions(pass.group, dimension)
-            .zip(psi.tiles(pass.group).zip(lambda.tiles(pass.group)))
-            .collect();
-        let work =
-            |scratch: &mut Scratch<T>,
-             (position, (mut psi, mut lambda)): (Position, (Views<T>, Views<T>))| {
-                let place = pass.place(position);
-                scratch.states[0].gather(pass.isa, pass.group, &psi, None);
-                match weight {
-                    Some(weight) => pass.weigh(&place, scratch, weight),
-                    None => scratch.states[1].gather(pass.isa, pass.group, &lambda, None),
-                }
-                let mut overlaps = vec![Overlaps::default(); depth];
-                pass.apply_back(&place, scratch, lead, &mut overlaps);
-                scratch.states[0].scatter(pass.isa, pass.group, &mut psi, None);
-                scratch.states[1].scatter(pass.isa, pass.group, &mut lambda, None);
-                overlaps
+        let positions: Vec<Position> = positions(pass.group, dimension).collect();
+        let states: &[&Amplitudes<T>] = if weight.is_some() {
+            &[&*psi]
+        } else {
+            &[&*psi, &*lambda]
+        };
+        let next = |tile: usize| Ahead::new(pass.group, states, positions.get(tile + 1).copied());
+        let ahead: Vec<Option<Ahead>> = (0..positions.len()).map(next).collect();
+        let tiles = psi.tiles(pass.group).zip(lambda.tiles(pass.group));
+        let parts = positions.into_iter().zip(ahead).zip(tiles).collect();
+        let work = |scratch: &mut Scratch<T>,
+                    ((position, ahead), (mut psi, mut lambda)): Both<T>| {
+            let place = pass.place(position);
+            // λ is made of ψ as it stands in memory.
+            let turn = if weight.is_some() {
+                None
+            } else {
+                pass.first_turn()
             };
+            scratch.states[0].gather(pass.isa, pass.group, &psi, turn);
+            match weight {
+                Some(weight) => pass.weigh(&place, scratch, weight),
+                None => scratch.states[1].gather(pass.isa, pass.group, &lambda, turn),
+            }
+            let mut overlaps = vec![Overlaps::default(); depth];
+            pass.apply_back(&place, ahead, scratch, (lead, turn), &mut overlaps);
+            scratch.states[0].scatter(pass.isa, pass.group, &mut psi, pass.last_turn());
+            scratch.states[1].scatter(pass.isa, pass.group, &mut lambda, pass.last_turn());
+            overlaps
+        };
         let parts = parallel::map(
             dimension,
             parts,
-            &self.pool,
-            || Scratch::new(self.layout, 2),
+            self.pool,
+            || Scratch::new(self.layout),
             work,
         );
         let mut sums = vec![Overlaps::default(); depth];

@@ -129,6 +129,10 @@ impl<T: Number> Steps<T> {
         self.steps.iter().for_each(|step| step.apply(isa, re, im));
     }
 
+    pub(crate) fn all(&self) -> &[Step<T>] {
+        &self.steps
+    }
+
     /// All steps but the last, and that one, where it turns the highest bits of a tile of `length` numbers: it can be carried out while
     /// the tile is copied.
     pub(crate) fn split_highest(&self, length: usize) -> (&[Step<T>], Option<(usize, Turn)>) {

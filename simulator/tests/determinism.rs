@@ -138,3 +138,39 @@ fn any_instruction_set_gives_the_same_bits() {
         }
     }
 }
+
+#[test]
+fn several_sets_of_angles_give_what_each_gives_alone() {
+    for levels in [vec![2; 10], vec![3; 4], vec![2; 17]] {
+        let cost = cost(&levels);
+        let ansatz = Ansatz::new(&cost, Mixer::Complete, &cost.uniform_start()).unwrap();
+        let set = |i: usize| Angles::new(&[0.1 * i as f64, -0.7], &[0.5, 0.3 * i as f64]).unwrap();
+        let sets: Vec<Angles> = (0..9).map(set).collect();
+        for objective in [Objective::Expectation, Objective::CVaR(0.2)] {
+            let alone: Vec<f64> = sets
+                .iter()
+                .map(|angles| ansatz.evaluate(objective, angles, &Limits::none()).unwrap())
+                .collect();
+            for threads in [1, 2, 7] {
+                let all = || {
+                    ansatz
+                        .evaluate_all(objective, &sets, &Limits::none())
+                        .unwrap()
+                };
+                assert_eq!(on_threads(threads, all), alone);
+            }
+        }
+        let wrong = [
+            sets[0].clone(),
+            Angles {
+                gamma: vec![0.1],
+                beta: vec![],
+            },
+        ];
+        assert!(
+            ansatz
+                .evaluate_all(Objective::Expectation, &wrong, &Limits::none())
+                .is_err()
+        );
+    }
+}

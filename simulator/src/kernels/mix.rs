@@ -26,9 +26,9 @@ pub(super) use unrolled;
 /// `e^{-iβX}` up to a factor, with one fused multiply-add a number: `1 − i·tan β·X` where tan β is at most one, `X + i·cot β` elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Turn {
-    /// tan β.
+    /// tan β, to be multiplied by cos β.
     Tangent(f64),
-    /// cot β.
+    /// cot β, to be multiplied by −i sin β.
     Cotangent(f64),
 }
 
@@ -40,6 +40,13 @@ impl Turn {
             Self::Tangent(sin / cos)
         } else {
             Self::Cotangent(cos / sin)
+        }
+    }
+
+    /// The square of the factor that is left out: cos² β or sin² β.
+    pub(crate) fn square(self) -> f64 {
+        match self {
+            Self::Tangent(t) | Self::Cotangent(t) => 1.0 / (1.0 + t * t),
         }
     }
 

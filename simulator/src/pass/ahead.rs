@@ -14,8 +14,9 @@ const LINE: usize = 64;
 /// The tile that a thread will probably take next: its lines are asked for while the present one is worked on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ahead {
-    /// Addresses of its first row in both arrays.
-    rows: [usize; 2],
+    /// Addresses of its first row in both arrays of ψ, and of λ where there is one.
+    rows: [[usize; 2]; 2],
+    states: usize,
     /// Bytes of a row.
     width: usize,
     /// Bytes between rows.
@@ -25,14 +26,21 @@ pub(super) struct Ahead {
 impl Ahead {
     pub(super) fn new<T: Number>(
         group: &Group,
-        psi: &Amplitudes<T>,
+        states: &[&Amplitudes<T>],
         next: Option<Position>,
     ) -> Option<Self> {
-        let next = next?;
+        let (next, first) = (next?, states.first()?);
+        let mut rows = [[0; 2]; 2];
+        for (rows, state) in rows.iter_mut().zip(states) {
+            *rows = state.addresses(next.first);
+        }
+        let width = next.columns * size_of::<T>();
+        let stride = first.stride(group) * size_of::<T>();
         Some(Self {
-            rows: psi.addresses(next.first),
-            width: next.columns * size_of::<T>(),
-            stride: psi.stride(group) * size_of::<T>(),
+            rows,
+            states: states.len(),
+            width,
+            stride,
         })
     }
 
@@ -42,9 +50,9 @@ impl Ahead {
         let all = rows.len() * lines;
         for line in all * part / PARTS..all * (part + 1) / PARTS {
             let (row, line) = (rows.start + line / lines, line % lines);
-            self.rows
-                .iter()
-                .for_each(|first| prefetch(first + row * self.stride + line * LINE));
+            for first in self.rows[..self.states].as_flattened() {
+                prefetch(first + row * self.stride + line * LINE);
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! One tile of ψ and λ, backward.
 
+use super::ahead::Ahead;
 use super::scratch::{Local, Scratch};
 use super::{Overlaps, Pass, Place, Ready};
 use crate::diagonal::Buffers;
-use crate::kernels::{InstructionSet, Number, Weight};
+use crate::kernels::{InstructionSet, Number, Turn, Weight};
 use crate::step::Steps;
 
 /// Real and imaginary parts of a tile.
@@ -28,10 +29,10 @@ fn undo<T: Number>(
 impl<T: Number> Pass<'_, T> {
     /// Writes λ = weight · ψ over a tile.
     pub(super) fn weigh(&self, place: &Place, scratch: &mut Scratch<T>, weight: Weight) {
-        let Scratch { states, buffers } = scratch;
-        let [psi, lambda] = &mut states[..] else {
-            return;
-        };
+        let Scratch {
+            states: [psi, lambda],
+            buffers,
+        } = scratch;
         for block in 0..self.group.blocks() {
             let costs = self
                 .diagonal
@@ -44,29 +45,45 @@ impl<T: Number> Pass<'_, T> {
     }
 
     /// Carries out all stages on a tile of ψ and λ, and adds up the overlaps of every layer. An overlap with a part of the mixer is the same
-    /// before and after any other part of the same layer.
+    /// before and after any part of the same layer. `turn` is what was done on the way to the thread's copy; the last turn is
+    /// left to the way back.
     pub(super) fn apply_back(
         &self,
         place: &Place,
+        ahead: Option<Ahead>,
         scratch: &mut Scratch<T>,
-        mut lead: f64,
+        (mut lead, turn): (f64, Option<(usize, Turn)>),
         overlaps: &mut [Overlaps],
     ) {
         let (isa, group) = (self.isa, self.group);
-        let Scratch { states, buffers } = scratch;
-        let [psi, lambda] = &mut states[..] else {
-            return;
-        };
-        for stage in &self.stages {
+        let Scratch {
+            states: [psi, lambda],
+            buffers,
+        } = scratch;
+        if let Some((qubits, turn)) = turn {
+            lead *= turn.square().powi(qubits as i32);
+        }
+        for (at, stage) in self.stages.iter().enumerate() {
             if let Some((layer, mix)) = &stage.before {
-                let tiles = (psi.tile_mut(group), lambda.tile_mut(group));
-                overlaps[*layer].mixer += undo(isa, &mix.outer, tiles.0, tiles.1, &mut lead);
+                let (psi, lambda) = (psi.tile_mut(group), lambda.tile_mut(group));
+                overlaps[*layer].mixer +=
+                    lead * mix.outer.overlap(isa, (psi.0, psi.1), (lambda.0, lambda.1));
+                let (steps, highest) = self.on_the_way(mix);
+                let done = at == 0 && turn.is_some();
+                let rest = if done { steps } else { mix.outer.all() };
+                rest.iter().for_each(|step| step.apply(isa, psi.0, psi.1));
+                rest.iter()
+                    .for_each(|step| step.apply(isa, lambda.0, lambda.1));
+                lead *= mix.outer.scale * mix.outer.scale;
+                if let Some((qubits, turn)) = highest.filter(|_| done) {
+                    lead /= turn.square().powi(qubits as i32);
+                }
             }
             let mut after = lead;
             for block in 0..group.blocks() {
                 after = self.apply_block_back(
                     stage,
-                    (place, block),
+                    (place, ahead, block),
                     [psi, lambda],
                     buffers,
                     lead,
@@ -75,8 +92,20 @@ impl<T: Number> Pass<'_, T> {
             }
             lead = after;
             if let Some((layer, mix)) = &stage.after {
-                let tiles = (psi.tile_mut(group), lambda.tile_mut(group));
-                overlaps[*layer].mixer += undo(isa, &mix.outer, tiles.0, tiles.1, &mut lead);
+                let (psi, lambda) = (psi.tile_mut(group), lambda.tile_mut(group));
+                overlaps[*layer].mixer +=
+                    lead * mix.outer.overlap(isa, (psi.0, psi.1), (lambda.0, lambda.1));
+                let last = at + 1 == self.stages.len();
+                let steps = if last {
+                    self.on_the_way(mix).0
+                } else {
+                    mix.outer.all()
+                };
+                steps.iter().for_each(|step| step.apply(isa, psi.0, psi.1));
+                steps
+                    .iter()
+                    .for_each(|step| step.apply(isa, lambda.0, lambda.1));
+                lead *= mix.outer.scale * mix.outer.scale;
             }
         }
     }
@@ -85,13 +114,22 @@ impl<T: Number> Pass<'_, T> {
     fn apply_block_back(
         &self,
         stage: &Ready<T>,
-        (place, block): (&Place, usize),
+        (place, ahead, block): (&Place, Option<Ahead>, usize),
         [psi, lambda]: [&mut Local<T>; 2],
         buffers: &mut Buffers<T>,
         mut lead: f64,
         overlaps: &mut [Overlaps],
     ) -> f64 {
         let (isa, group) = (self.isa, self.group);
+        let fetch = |part| {
+            if let Some(ahead) = ahead {
+                ahead.fetch(
+                    block * group.block_rows..(block + 1) * group.block_rows,
+                    part,
+                );
+            }
+        };
+        fetch(0);
         if let Some((layer, mix)) = &stage.before {
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             overlaps[*layer].mixer += undo(isa, &mix.inner, blocks.0, blocks.1, &mut lead);
@@ -104,6 +142,7 @@ impl<T: Number> Pass<'_, T> {
                 lambda.turn_back(isa, group, block);
             }
         }
+        fetch(1);
         if let Some((layer, phase)) = &stage.phase {
             let here = (place.position, place.outside.as_ref());
             let costs = self.diagonal.costs(here.0, here.1, block, buffers);
@@ -123,6 +162,7 @@ impl<T: Number> Pass<'_, T> {
             }
             lead = 1.0;
         }
+        fetch(2);
         if let Some((layer, mix)) = stage.after.as_ref().filter(|_| self.turned) {
             let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
             overlaps[*layer].mixer += undo(isa, &mix.turned, blocks.0, blocks.1, &mut lead);
@@ -135,6 +175,7 @@ impl<T: Number> Pass<'_, T> {
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             overlaps[*layer].mixer += undo(isa, &mix.inner, blocks.0, blocks.1, &mut lead);
         }
+        fetch(3);
         lead
     }
 }

@@ -29,7 +29,7 @@ impl<T: Number> Pass<'_, T> {
     }
 
     /// The steps above a block without the one that can be carried out while a tile is copied, and that one.
-    fn on_the_way<'m>(&self, mix: &'m Mix<T>) -> (&'m [Step<T>], Option<(usize, Turn)>) {
+    pub(super) fn on_the_way<'m>(&self, mix: &'m Mix<T>) -> (&'m [Step<T>], Option<(usize, Turn)>) {
         // Rows that are padded are copied number by number.
         let tile = if self.group.pitch == self.group.columns {
             self.group.tile()
@@ -48,28 +48,29 @@ impl<T: Number> Pass<'_, T> {
         way_back: bool,
     ) {
         let (isa, group) = (self.isa, self.group);
-        let Scratch { states, buffers } = scratch;
+        let Scratch {
+            states: [state, _],
+            buffers,
+        } = scratch;
         for (at, stage) in self.stages.iter().enumerate() {
-            for state in states.iter_mut() {
-                if let Some((_, mix)) = &stage.before {
-                    let (re, im) = state.tile_mut(group);
-                    let (steps, turn) = self.on_the_way(mix);
-                    debug_assert!(at == 0 || turn.is_none());
-                    steps.iter().for_each(|step| step.apply(isa, re, im));
-                }
-                for block in 0..group.blocks() {
-                    self.apply_block(stage, place, ahead, block, state, buffers);
-                }
-                if let Some((_, mix)) = &stage.after {
-                    let (re, im) = state.tile_mut(group);
-                    if way_back && at + 1 == self.stages.len() {
-                        self.on_the_way(mix)
-                            .0
-                            .iter()
-                            .for_each(|step| step.apply(isa, re, im));
-                    } else {
-                        mix.outer.apply(isa, re, im);
-                    }
+            if let Some((_, mix)) = &stage.before {
+                let (re, im) = state.tile_mut(group);
+                let (steps, turn) = self.on_the_way(mix);
+                debug_assert!(at == 0 || turn.is_none());
+                steps.iter().for_each(|step| step.apply(isa, re, im));
+            }
+            for block in 0..group.blocks() {
+                self.apply_block(stage, place, ahead, block, state, buffers);
+            }
+            if let Some((_, mix)) = &stage.after {
+                let (re, im) = state.tile_mut(group);
+                if way_back && at + 1 == self.stages.len() {
+                    self.on_the_way(mix)
+                        .0
+                        .iter()
+                        .for_each(|step| step.apply(isa, re, im));
+                } else {
+                    mix.outer.apply(isa, re, im);
                 }
             }
         }
