@@ -5,9 +5,9 @@ use crate::kernels::Number;
 use crate::layout::Layout;
 use crate::parallel;
 
-/// Seconds that one amplitude takes for one axis of a layer on one thread: `benches/layer.rs` takes 13 ms a layer of 22 qubits on
-/// two cores with AVX-512, which is 6 ns an amplitude of one core. Half of that again for slower cores.
-const SECONDS_PER_AMPLITUDE_AND_AXIS: f64 = 0.4e-9;
+/// Seconds that one amplitude takes for one axis of a layer on one thread: `benches/layer.rs` takes 80 to 95 ms a layer of 24 qubits
+/// on one core with AVX-512, which is 5.3 ns an amplitude. Half of that again for slower cores.
+const SECONDS_PER_AMPLITUDE_AND_AXIS: f64 = 0.3e-9;
 
 /// Bytes of memory and rough seconds on one thread.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -70,7 +70,7 @@ impl Layout {
         let all = levels.iter().fold(1_usize, |all, &d| all.saturating_mul(d));
         let sizes = [
             (LOW_TILE, ROW[0]),
-            (2 * LOW_TILE, ROW[0]),
+            (LOW_TILE, ROW[1]),
             (2 * LOW_TILE, ROW[1]),
         ];
         let cut = sizes.map(|(tile, row)| {

@@ -32,8 +32,10 @@
 //! - **Spins.** z = 1 − 2b: level 0 is +1.
 //! - **Minimum** means `C ≤ C_min + 1e-9 · max(1, C_max − C_min)`.
 //! - **CVaR_α** `= q + ⟨min(C − q, 0)⟩/α` with q the α-quantile, so the boundary level counts fractionally.
-//! - **Memory.** The cost takes 8 bytes a state, the amplitudes 16, a gradient 16 more. [`estimate`] says so beforehand; what exceeds the
+//! - **Memory.** The amplitudes take 16 bytes a state, in single precision 8, and a gradient as much again. A cost that couples at most
+//!   two axes at a time takes next to nothing, any other 8 bytes a state. [`estimate`] says so beforehand; what exceeds the
 //!   register's limit is refused.
+//! - **Precision.** Amplitudes are `f64`, or `f32` with [`Ansatz::in_single_precision`]; sums are always taken in `f64`.
 //! - **Reproducible.** The same question gives the same bits on any number of threads and any instruction set.
 //!
 //! ```
@@ -54,8 +56,10 @@
 //! # Contents, in the order in which data flows
 //!
 //! [`Register`] → [`Cost`], [`Mixer`], [`Start`] → [`Ansatz`] with [`Angles`] and [`Limits`] → [`State`] and [`Gradient`] of an [`Objective`].
-//! Inside, the `layout` cuts a register into groups of axes, a `sweep` carries out a layer tile by tile with the `step`s of each group, and the `kernels`
-//! work on one tile. Rayon is named in `parallel` alone, `unsafe` in `kernels/mod.rs` alone.
+//! Inside, the `layout` cuts a register into groups of axes. A `pass` over memory does on one group what several layers want there: it
+//! ends one layer's mixer with the `step`s of the group, applies the next layer's phase as the group's `diagonal` has it, and begins
+//! that layer's mixer. The `kernels` work on one tile, written once over vectors of each instruction set. Rayon is named in
+//! `parallel` alone, `unsafe` in `kernels` alone.
 
 #![deny(unsafe_code)]
 

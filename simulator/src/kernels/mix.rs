@@ -257,6 +257,8 @@ macro_rules! with_known_length {
     };
 }
 
+pub(super) use with_known_length;
+
 /// Applies `1 + (a + ib)|w⟩⟨w|` to an axis; `w.len()` is its number of levels.
 #[inline(always)]
 pub(crate) fn reflect<V: Vector>(
@@ -342,7 +344,7 @@ pub(crate) fn reflect_lanes<V: Vector>(
 
 /// `⟨w|ψ⟩` over lane bits and whole vectors, in every lane.
 #[inline(always)]
-fn project_lanes<V: Vector>(
+pub(super) fn project_lanes<V: Vector>(
     (re, im): (&[V::Real], &[V::Real]),
     (low, high): (u32, u32),
     w: &[V::Real],

@@ -1,6 +1,7 @@
 //! `Im⟨λ|B_k|ψ⟩` and `Im⟨λ|C|ψ⟩` on one tile. Axes are cut as in `mix`.
 
 use super::Tile;
+use super::mix::{project_lanes, with_known_length};
 use super::reduce::{Sum, probability_lanes};
 use super::vector::{Number, Vector};
 
@@ -83,6 +84,16 @@ pub(crate) fn overlap_reflect<V: Vector>(
     stride: usize,
     w: &[f64],
 ) -> f64 {
+    with_known_length!(w, 2 3 4 5 6 7 8, overlap_axis::<V>(psi, lambda, stride, w))
+}
+
+#[inline(always)]
+fn overlap_axis<V: Vector>(
+    psi: Tile<V::Real>,
+    lambda: Tile<V::Real>,
+    stride: usize,
+    w: &[f64],
+) -> f64 {
     let mut sum = Sum::ZERO;
     for start in (0..psi.0.len()).step_by(w.len() * stride) {
         for at in (start..start + stride).step_by(V::Real::LANES) {
@@ -97,13 +108,13 @@ pub(crate) fn overlap_reflect<V: Vector>(
 #[inline(always)]
 fn project<V: Vector>(tile: Tile<V::Real>, stride: usize, at: usize, w: &[f64]) -> (V, V) {
     let zero = V::splat(V::Real::default());
-    w.iter().enumerate().fold((zero, zero), |(x, y), (j, &w)| {
+    let (mut x, mut y) = (zero, zero);
+    for (j, &w) in w.iter().enumerate() {
         let w = V::splat(V::Real::from_f64(w));
-        (
-            w.mul_add(V::load(tile.0, j * stride + at), x),
-            w.mul_add(V::load(tile.1, j * stride + at), y),
-        )
-    })
+        x = w.mul_add(V::load(tile.0, j * stride + at), x);
+        y = w.mul_add(V::load(tile.1, j * stride + at), y);
+    }
+    (x, y)
 }
 
 /// Of `|w⟩⟨w|` on an axis with lane bits, given as to `reflect_lanes`.
@@ -115,23 +126,14 @@ pub(crate) fn overlap_reflect_lanes<V: Vector>(
     w: &[V::Real],
 ) -> f64 {
     let mut sum = Sum::ZERO;
-    let project = |tile: Tile<V::Real>, start: usize| {
-        let zero = V::splat(V::Real::default());
-        let (mut x, mut y) = (zero, zero);
-        for at in (0..w.len()).step_by(V::Real::LANES) {
-            let w = V::load(w, at);
-            x = w.mul_add(V::load(tile.0, start + at), x);
-            y = w.mul_add(V::load(tile.1, start + at), y);
-        }
-        for bit in 0..V::Real::LANE_BITS {
-            if low <= bit && bit < high {
-                (x, y) = (x.add(x.swap(bit)), y.add(y.swap(bit)));
-            }
-        }
-        (x, y)
-    };
-    for start in (0..psi.0.len()).step_by(w.len()) {
-        let ((px, py), (lx, ly)) = (project(psi, start), project(lambda, start));
+    let pairs = psi.0.chunks_exact(w.len()).zip(psi.1.chunks_exact(w.len()));
+    let lambdas = lambda
+        .0
+        .chunks_exact(w.len())
+        .zip(lambda.1.chunks_exact(w.len()));
+    for (psi, lambda) in pairs.zip(lambdas) {
+        let (px, py) = project_lanes::<V>(psi, (low, high), w);
+        let (lx, ly) = project_lanes::<V>(lambda, (low, high), w);
         sum.add(ly.neg_mul_add(px, lx.mul(py)));
     }
     // After the sum over lane bits, equal lanes hold the same number.
