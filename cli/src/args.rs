@@ -257,14 +257,14 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) cvar: Option<f64>,
     /// Basis states to draw.
-    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
+    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = clap::value_parser!(u64).range(..=100_000_000))]
     pub(crate) shots: u64,
     /// Seed of the draws.
     #[arg(long, value_name = "NUMBER", default_value = "0")]
     pub(crate) seed: u64,
     /// Most probable states to list.
-    #[arg(long, value_name = "NUMBER", default_value = "0")]
-    pub(crate) top: usize,
+    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub(crate) top: u32,
     /// Threads. Default: one a core. The answer is the same to the bit.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) threads: Option<std::num::NonZeroUsize>,

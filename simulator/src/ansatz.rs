@@ -12,6 +12,9 @@ use crate::parallel::{self, Pool};
 use crate::pass::{Circuit, From, Plan, Scratch, forward};
 use crate::{Angles, Cost, Error, Limits, Mixer, Objective, Start, State};
 
+/// Largest cost in single precision: beyond, a gradient's products of costs and amplitudes overflow.
+const MOST_SINGLE: f64 = f32::MAX as f64 / 4.0;
+
 /// `|ψ⟩ = Π_{l=1..p} e^{-iβ_l B} e^{-iγ_l C} |w⟩`, layer 1 first, with amplitudes of the precision `T`.
 #[derive(Debug, Clone)]
 pub struct Ansatz<'a, T: Number = f64> {
@@ -63,24 +66,14 @@ impl<'a> Ansatz<'a> {
             ..
         } = self;
         let largest = cost.min().abs().max(cost.max().abs());
-        if largest > f32::MAX_COST {
+        if largest > MOST_SINGLE {
             return Err(Error::SinglePrecision {
                 cost: largest,
-                limit: f32::MAX_COST,
+                limit: MOST_SINGLE,
             });
         }
         Ok(Ansatz::with(cost, start, mixers, isa, mixer_bytes))
     }
-}
-
-/// The range of costs that a precision works on.
-trait CostRange {
-    const MAX_COST: f64;
-}
-
-impl CostRange for f32 {
-    /// Costs beyond overflow when a gradient multiplies amplitudes by them.
-    const MAX_COST: f64 = f32::MAX as f64 / 4.0;
 }
 
 impl<'a, T: Number> Ansatz<'a, T> {
@@ -287,7 +280,7 @@ impl<'a, T: Number> Ansatz<'a, T> {
     /// Refuses malformed angles, phases that the kernels cannot reduce, and more memory than the register allows.
     pub(crate) fn admit(&self, angles: &Angles, bytes: u64) -> Result<(), Error> {
         angles.check()?;
-        let largest = self.cost.min().abs().max(self.cost.max().abs());
+        let largest = self.cost.largest();
         for (layer, (&gamma, &beta)) in angles.gamma.iter().zip(&angles.beta).enumerate() {
             let phase = gamma.abs() * largest + beta.abs() * self.mixers.len() as f64;
             if phase > MAX_PHASE {

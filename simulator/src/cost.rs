@@ -69,8 +69,9 @@ impl Cost {
         Self::table(register, build::from_fn(register, cost))
     }
 
-    /// The sum of `tables` and `offset`, where every table depends on a few axes. Tables of at most two axes, none with more than 64
-    /// levels, are kept as they are. Others make a table of N numbers, in O(N) additions times 2^(axes of the widest table).
+    /// The sum of `tables` and `offset`, where every table depends on a few axes. Tables of at most two axes are kept as they are, unless an
+    /// axis of the register has more than 64 levels. Others make a table of N numbers, in O(N) additions times 2^(axes of the
+    /// widest table).
     ///
     /// # Errors
     /// A table that names an unknown axis or one axis twice, or has the wrong length; a number that is not finite; and as
@@ -86,7 +87,7 @@ impl Cost {
     }
 
     /// The polynomial `Σ coefficient · Π z_k + offset` in the spins `z = 1 − 2b` of qubits. A polynomial of degree two is kept
-    /// as its terms. Others make a table of N numbers by a Walsh–Hadamard transform: O(N log N) additions whatever the number of
+    /// as its terms, as [`Cost::from_tables`] says. Others make a table of N numbers by a Walsh–Hadamard transform: O(N log N) additions whatever the number of
     /// terms. Terms over the same variables add up.
     ///
     /// # Errors
@@ -229,6 +230,15 @@ impl Cost {
     /// The state that a circuit on this cost starts from when nothing is known.
     pub fn uniform_start(&self) -> Start {
         Start::uniform(&self.register)
+    }
+
+    /// What no number that the phases are made of exceeds, whatever its sign: the costs, or sums of terms.
+    pub(crate) fn largest(&self) -> f64 {
+        let largest = self.min.abs().max(self.max.abs());
+        match &self.values {
+            Values::Table(_) => largest,
+            Values::Pairwise(cost) => largest.max(cost.largest()),
+        }
     }
 
     /// Bytes that the cost keeps.

@@ -9,6 +9,9 @@ use crate::parallel;
 /// on one core with AVX-512, which is 5.3 ns an amplitude. Half of that again for slower cores.
 const SECONDS_PER_AMPLITUDE_AND_AXIS: f64 = 0.3e-9;
 
+/// Bytes that a tile takes in the list of a pass' work, with its factor of the start state and its sums.
+const BYTES_PER_TILE: u64 = 512;
+
 /// Bytes of memory and rough seconds on one thread.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
@@ -50,11 +53,26 @@ impl Estimate {
         let block = (layout.block::<T>() as u64).saturating_mul(amplitude + 48);
         let tile = (layout.tile() as u64).saturating_mul(amplitude);
         let threads = parallel::threads();
+        // On one group a pass has the mixers of all layers, elsewhere of two.
+        let mixers = if layout.groups.len() == 1 {
+            depth.max(2) as u64
+        } else {
+            2
+        };
+        let mixer_bytes = mixer_bytes.saturating_mul(mixers);
+        let tiles = layout
+            .groups
+            .iter()
+            .map(|group| register.dimension() / group.amplitudes());
+        let work = (tiles.max().unwrap_or(0) as u64).saturating_mul(BYTES_PER_TILE);
         let scratch = tile
             .saturating_add(block)
             .saturating_mul(threads)
             .saturating_add(mixer_bytes);
-        let bytes = cost_bytes.saturating_add(state).saturating_add(scratch);
+        let bytes = cost_bytes
+            .saturating_add(state)
+            .saturating_add(scratch)
+            .saturating_add(work);
         // The phase counts as two axes.
         let axes = (register.levels().len() + 2) as f64;
         let seconds = amplitudes as f64 * axes * depth as f64 * SECONDS_PER_AMPLITUDE_AND_AXIS;

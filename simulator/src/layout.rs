@@ -163,7 +163,10 @@ impl Group {
         columns: usize,
         column_axes: Option<usize>,
     ) -> Self {
-        let pitch = columns.next_multiple_of(T::LANES);
+        // What no machine holds is still estimated.
+        let pitch = columns
+            .checked_next_multiple_of(T::LANES)
+            .unwrap_or(usize::MAX);
         let rows = product(&levels[axes.clone()]);
         let end = take(
             &levels[..axes.end],
@@ -173,11 +176,11 @@ impl Group {
         );
         let block_axes = axes.start..end;
         let block_rows = product(&levels[block_axes.clone()]);
-        let block = block_rows * pitch;
+        let block = block_rows.saturating_mul(pitch);
         let block_pitch = if block_rows == rows {
             block
         } else {
-            block + T::LANES
+            block.saturating_add(T::LANES)
         };
         Self {
             axes,
@@ -208,7 +211,7 @@ impl Group {
 
     /// Numbers in a thread's copy of a tile.
     pub(crate) fn tile(&self) -> usize {
-        self.blocks() * self.block_pitch
+        self.blocks().saturating_mul(self.block_pitch)
     }
 
     /// The tile in memory as a matrix, rows and columns, and where its rows stand in a thread's copy. Where rows follow each other,
@@ -281,7 +284,7 @@ fn whole(levels: &[usize], most: usize, lanes: usize) -> (usize, usize) {
     });
     let candidates = spans.enumerate().map(|(at, span)| (span, at + 1));
     // What the padding of a row adds, and what its beginning takes: as much as a few columns.
-    let waste = |span: usize| (span.next_multiple_of(lanes) + 8) as f64 / span as f64;
+    let waste = |span: usize| (span.div_ceil(lanes) as f64 * lanes as f64 + 8.0) / span as f64;
     candidates
         .take_while(|&(span, axes)| axes == 1 || span <= most)
         .min_by(|a, b| waste(a.0).total_cmp(&waste(b.0)))

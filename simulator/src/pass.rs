@@ -24,6 +24,7 @@ use crate::layout::{Group, Layout};
 use crate::mixer::AxisMixer;
 use crate::parallel;
 use crate::step::{Mix, left_to_phase};
+use std::ops::Range;
 
 /// What every pass of a circuit needs to know.
 #[derive(Debug)]
@@ -105,6 +106,8 @@ struct Pass<'a, T> {
     isa: InstructionSet,
     /// Whether the columns are mixed in transposed blocks.
     turned: bool,
+    /// The layers that have a part in the pass.
+    layers: Range<usize>,
 }
 
 /// A tile with what is known of its place.
@@ -159,26 +162,19 @@ impl<T: Number> Circuit<'_, T> {
                 .collect(),
             isa: self.isa,
             turned: plan.group == 0 && !self.layout.direct,
+            layers: plan.layers(),
         }
     }
 
     /// Carries out a pass.
     pub(crate) fn run(&self, plan: &Plan, from: From, psi: &mut Amplitudes<T>) {
         let pass = self.pass(plan);
-        let work = |scratch: &mut Scratch<T>, job: Job<T>| {
+        self.work(&pass, jobs(pass.group, from, psi), |scratch, job| {
             let mut views = job.views;
             pass.load(from, job.tile, &views, &mut scratch.states[0]);
             pass.apply(&pass.place(job.position), job.ahead, scratch, true);
             scratch.states[0].scatter(pass.isa, pass.group, &mut views, pass.last_turn());
-        };
-        let (dimension, jobs) = (psi.dimension(), jobs(pass.group, from, psi));
-        parallel::map(
-            dimension,
-            jobs,
-            self.pool,
-            || Scratch::new(self.layout),
-            work,
-        );
+        });
     }
 
     /// Carries out the last pass for ⟨C⟩ − center alone: the state is not written back.
@@ -190,22 +186,30 @@ impl<T: Number> Circuit<'_, T> {
         center: f64,
     ) -> f64 {
         let pass = self.pass(plan);
-        let work = |scratch: &mut Scratch<T>, job: Job<T>| {
+        let means = self.work(&pass, jobs(pass.group, from, psi), |scratch, job| {
             pass.load(from, job.tile, &job.views, &mut scratch.states[0]);
             let place = pass.place(job.position);
             pass.apply(&place, job.ahead, scratch, false);
             pass.mean(&place, scratch, center)
-        };
-        let (dimension, jobs) = (psi.dimension(), jobs(pass.group, from, psi));
+        });
+        means.into_iter().sum()
+    }
+
+    /// Hands every tile to a thread with buffers of its own.
+    fn work<J: Send, R: Send>(
+        &self,
+        pass: &Pass<T>,
+        jobs: Vec<J>,
+        work: impl Fn(&mut Scratch<T>, J) -> R + Sync,
+    ) -> Vec<R> {
+        let amplitudes = jobs.len() * pass.group.amplitudes();
         parallel::map(
-            dimension,
+            amplitudes,
             jobs,
             self.pool,
             || Scratch::new(self.layout),
             work,
         )
-        .into_iter()
-        .sum()
     }
 
     /// Carries out a backward pass on ψ and λ; the first one makes λ of ψ.
@@ -243,22 +247,16 @@ impl<T: Number> Circuit<'_, T> {
                 Some(weight) => pass.weigh(&place, scratch, weight),
                 None => scratch.states[1].gather(pass.isa, pass.group, &lambda, turn),
             }
-            let mut overlaps = vec![Overlaps::default(); depth];
+            let mut overlaps = vec![Overlaps::default(); pass.layers.len()];
             pass.apply_back(&place, ahead, scratch, (lead, turn), &mut overlaps);
             scratch.states[0].scatter(pass.isa, pass.group, &mut psi, pass.last_turn());
             scratch.states[1].scatter(pass.isa, pass.group, &mut lambda, pass.last_turn());
             overlaps
         };
-        let parts = parallel::map(
-            dimension,
-            parts,
-            self.pool,
-            || Scratch::new(self.layout),
-            work,
-        );
+        let parts = self.work(&pass, parts, work);
         let mut sums = vec![Overlaps::default(); depth];
         for part in parts {
-            for (sum, part) in sums.iter_mut().zip(part) {
+            for (sum, part) in sums[pass.layers.clone()].iter_mut().zip(part) {
                 *sum = Overlaps {
                     mixer: sum.mixer + part.mixer,
                     cost: sum.cost + part.cost,

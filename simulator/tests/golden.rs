@@ -23,6 +23,14 @@ fn run<'a>(cost: &'a Cost, angles: &Angles) -> State<'a> {
     ansatz(cost).evolve(angles, &Limits::none()).unwrap()
 }
 
+/// ⟨C⟩ in single precision.
+fn single(cost: &Cost, angles: &Angles) -> f64 {
+    let ansatz = ansatz(cost).in_single_precision().unwrap();
+    ansatz
+        .evaluate(Objective::Expectation, angles, &Limits::none())
+        .unwrap()
+}
+
 fn ansatz(cost: &Cost) -> Ansatz<'_> {
     Ansatz::new(cost, Mixer::Complete, &cost.uniform_start()).unwrap()
 }
@@ -141,6 +149,12 @@ fn labs_expectations() {
             1e-8 * expected,
             "expectation",
         );
+        assert_close(
+            single(&cost, &angles),
+            expected,
+            1e-4 * expected,
+            "expectation in f32",
+        );
     }
 }
 
@@ -193,7 +207,14 @@ fn maxcut_fractions_on_graphs_of_sufficient_girth() {
                 .find(|row| row["p"].as_f64() == Some(p))
                 .unwrap();
             let fraction = -run(&cost, &minimising(row)).expectation() / edges;
-            assert_close(fraction, row["cut_fraction"].as_f64().unwrap(), 1e-9, name);
+            let expected = row["cut_fraction"].as_f64().unwrap();
+            assert_close(fraction, expected, 1e-9, name);
+            assert_close(
+                -single(&cost, &minimising(row)) / edges,
+                expected,
+                1e-4 * expected,
+                name,
+            );
             rows += 1;
         }
     }

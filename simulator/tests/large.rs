@@ -179,6 +179,47 @@ fn axes_longer_than_a_tile() {
     );
 }
 
+/// Columns that are a part of a long axis, the last ones fewer than the others, below a tile of several blocks: padding must be zero
+/// whatever the tile before left there.
+#[test]
+fn narrow_tiles_at_the_end() {
+    for levels in [[999, 31, 2, 2, 2, 2, 2], [1000, 31, 2, 2, 2, 2, 2]] {
+        let register = Register::new(&levels).unwrap();
+        let value = |x: &[usize]| {
+            let bits = x[2] + 2 * x[3] + 4 * x[4] + 8 * x[5] + 16 * x[6];
+            2.0 + ((x[0] + 3 * x[1] + 7 * bits) as f64 * 0.37).sin()
+        };
+        let cost = Cost::from_fn(&register, value).unwrap();
+        let start = cost.uniform_start();
+        let ansatz = Ansatz::new(&cost, Mixer::Complete, &start).unwrap();
+        let expected = reference(&cost, &start, 1);
+        check(
+            &ansatz.evolve(&angles(1), &Limits::none()).unwrap(),
+            &expected,
+            1e-12,
+            "a narrow tile",
+        );
+        let state = ansatz.evolve(&angles(1), &Limits::none()).unwrap();
+        let value = |by_beta: f64| {
+            let mut angles = angles(1);
+            angles.beta[0] += by_beta;
+            ansatz
+                .evaluate(Objective::Expectation, &angles, &Limits::none())
+                .unwrap()
+        };
+        assert!((value(0.0) - state.expectation()).abs() < 1e-11);
+        let gradient = ansatz
+            .gradient(Objective::Expectation, &angles(1), &Limits::none())
+            .unwrap();
+        let slope = (value(1e-5) - value(-1e-5)) / 2e-5;
+        assert!(
+            (gradient.beta[0] - slope).abs() < 1e-6,
+            "{}, expected {slope}",
+            gradient.beta[0]
+        );
+    }
+}
+
 /// Gradients on several groups, where parts of a layer's mixer are undone in different passes.
 #[test]
 fn gradients_on_several_groups() {

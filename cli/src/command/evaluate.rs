@@ -15,7 +15,7 @@ use crate::input::{self, MAX_MODEL_BYTES, name_of};
 use crate::output;
 use crate::report::table::{section, table};
 
-/// Most memory that a state and its cost may take: what the machine has, or where that is not known 16 GiB.
+/// Memory that a state and its cost may take where the system does not say what is free.
 const MEMORY_WHERE_UNKNOWN: u64 = 16 << 30;
 
 pub(super) fn run(args: &EvaluateArgs) -> Result<Exit, Failure> {
@@ -140,6 +140,11 @@ impl Question<'_> {
             begun,
         } = *self;
         let refuse = |error: simulator::Error| refused(&name_of(&args.angles), &error.into());
+        let objective = args.cvar.map_or(Objective::Expectation, Objective::CVaR);
+        // Before the state, so that no third one is alive meanwhile.
+        let gradient = args
+            .gradient
+            .then(|| ansatz.gradient(objective, angles, &Limits::none()));
         let evolving = Instant::now();
         let state = ansatz.evolve(angles, &Limits::none()).map_err(refuse)?;
         let evolve = evolving.elapsed().as_secs_f64();
@@ -149,10 +154,6 @@ impl Question<'_> {
             .map(|alpha| state.cvar(alpha))
             .transpose()
             .map_err(refuse)?;
-        let objective = args.cvar.map_or(Objective::Expectation, Objective::CVaR);
-        let gradient = args
-            .gradient
-            .then(|| ansatz.gradient(objective, angles, &Limits::none()));
         let slopes = |Gradient { gamma, beta, .. }| Slopes { gamma, beta };
         let estimate = ansatz.estimate(angles.depth());
         let mut report = Report {
@@ -164,7 +165,7 @@ impl Question<'_> {
             probability_of_minimum: state.probability_of_minimum(),
             cvar,
             gradient: gradient.transpose().map_err(refuse)?.map(slopes),
-            top: top(&state, args.top),
+            top: top(&state, args.top as usize),
             samples: samples(&state, args),
             precision: T::NAME,
             isa: instruction_set(args)?.name(),

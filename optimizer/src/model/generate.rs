@@ -97,7 +97,14 @@ impl Model {
             (n * degree).is_multiple_of(2),
             "even where n is odd",
         )?;
-        let edges = regular_graph(n, degree, &mut ChaCha8Rng::seed_from_u64(seed));
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        // A dense graph is what a sparse one leaves out: joining ends at random would hardly ever come to its end.
+        let edges = if 2 * degree < n {
+            regular_graph(n, degree, &mut random)
+        } else {
+            let left_out = regular_graph(n, n - 1 - degree, &mut random);
+            pairs(n).filter(|edge| !left_out.contains(edge)).collect()
+        };
         let offset = -0.5 * edges.len() as f64;
         let terms = edges
             .into_iter()

@@ -144,3 +144,70 @@ proptest! {
         }
     }
 }
+
+/// Every family is what its definition says, and its file reads back the same.
+#[test]
+fn generated_models_agree_with_their_definitions() {
+    let cost = |model: &Model| {
+        let again = Model::parse(model.to_json().to_string().as_bytes()).unwrap();
+        assert_eq!(&again, model);
+        model.cost(MEMORY).unwrap()
+    };
+    let labs = cost(&Model::labs(9).unwrap());
+    for (index, &value) in labs.values().iter().enumerate() {
+        let s: Vec<i64> = (0..9).map(|i| 1 - 2 * (index as i64 >> i & 1)).collect();
+        let energy: i64 = (1..9)
+            .map(|k| (0..9 - k).map(|i| s[i] * s[i + k]).sum::<i64>().pow(2))
+            .sum();
+        assert_eq!(value, energy as f64);
+    }
+    let spins = cost(&Model::sherrington_kirkpatrick(8, 3).unwrap());
+    // 28 couplings of ±1/√8: the variance over all states is 28/8.
+    assert!((spins.standard_deviation() - 3.5_f64.sqrt()).abs() < 1e-12);
+    assert!(spins.mean().abs() < 1e-12);
+    for (n, degree) in [
+        (2, 1),
+        (4, 3),
+        (10, 3),
+        (10, 8),
+        (10, 9),
+        (31, 28),
+        (60, 50),
+        (100, 98),
+        (500, 4),
+    ] {
+        let Model::Spin(graph) = Model::regular_maxcut(n, degree, 7).unwrap() else {
+            panic!("spins")
+        };
+        let mut degrees = vec![0; n];
+        graph
+            .terms
+            .iter()
+            .flat_map(|term| &term.variables)
+            .for_each(|&vertex| degrees[vertex] += 1);
+        assert_eq!(degrees, vec![degree; n], "{n} vertices");
+        assert_eq!(graph.offset, -0.25 * (n * degree) as f64);
+    }
+    let bits = cost(&Model::qubo(6, 1).unwrap());
+    assert_eq!(bits.values()[0], 0.0);
+    assert_eq!(Model::qubo(6, 1).unwrap(), Model::qubo(6, 1).unwrap());
+    assert_ne!(Model::qubo(6, 1).unwrap(), Model::qubo(6, 2).unwrap());
+}
+
+#[test]
+fn families_that_do_not_exist_are_refused() {
+    let refused =
+        |model: Result<Model, Error>| assert!(matches!(model, Err(Error::Setting { .. })));
+    [0, 1, 100_000]
+        .into_iter()
+        .for_each(|n| refused(Model::labs(n)));
+    [0, 1, 100_000]
+        .into_iter()
+        .for_each(|n| refused(Model::sherrington_kirkpatrick(n, 0)));
+    [0, usize::MAX]
+        .into_iter()
+        .for_each(|n| refused(Model::qubo(n, 0)));
+    for (n, degree) in [(0, 0), (4, 0), (4, 4), (5, 3), (usize::MAX, 2)] {
+        refused(Model::regular_maxcut(n, degree, 0));
+    }
+}

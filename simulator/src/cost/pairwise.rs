@@ -91,6 +91,28 @@ impl Pairwise {
         self.first.len() - 1
     }
 
+    /// What no sum of some of the terms exceeds, whatever its sign.
+    pub(crate) fn largest(&self) -> f64 {
+        let most = |numbers: &[f64]| {
+            numbers
+                .iter()
+                .fold(0.0_f64, |most, number| most.max(number.abs()))
+        };
+        let axes = || self.first.windows(2).map(|ends| ends[0]..ends[1]);
+        let mut sum = self.constant.abs();
+        for (axis, levels) in axes().enumerate() {
+            sum += most(&self.single[levels.clone()]);
+            for above in axes().skip(axis + 1) {
+                let row = |level: usize| &self.pair[level * self.single.len()..][above.clone()];
+                sum += levels
+                    .clone()
+                    .map(|level| most(row(level)))
+                    .fold(0.0, f64::max);
+            }
+        }
+        sum
+    }
+
     /// Numbers that are kept.
     pub(crate) fn numbers(&self) -> usize {
         self.single.len() + self.pair.len() + self.chunk.len()

@@ -299,7 +299,7 @@ fn reflect_axis<V: Vector>(
 
 /// `⟨w|ψ⟩` of a vector of columns.
 #[inline(always)]
-fn project<V: Vector>(
+pub(super) fn project<V: Vector>(
     (re, im): (&[V::Real], &[V::Real]),
     stride: usize,
     at: usize,

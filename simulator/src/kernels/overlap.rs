@@ -1,7 +1,7 @@
 //! `Im⟨λ|B_k|ψ⟩` and `Im⟨λ|C|ψ⟩` on one tile. Axes are cut as in `mix`.
 
 use super::Tile;
-use super::mix::{project_lanes, with_known_length};
+use super::mix::{project, project_lanes, with_known_length};
 use super::reduce::{Sum, probability_lanes};
 use super::vector::{Number, Vector};
 
@@ -103,18 +103,6 @@ fn overlap_axis<V: Vector>(
         }
     }
     sum.total()
-}
-
-#[inline(always)]
-fn project<V: Vector>(tile: Tile<V::Real>, stride: usize, at: usize, w: &[f64]) -> (V, V) {
-    let zero = V::splat(V::Real::default());
-    let (mut x, mut y) = (zero, zero);
-    for (j, &w) in w.iter().enumerate() {
-        let w = V::splat(V::Real::from_f64(w));
-        x = w.mul_add(V::load(tile.0, j * stride + at), x);
-        y = w.mul_add(V::load(tile.1, j * stride + at), y);
-    }
-    (x, y)
 }
 
 /// Of `|w⟩⟨w|` on an axis with lane bits, given as to `reflect_lanes`.

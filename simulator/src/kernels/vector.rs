@@ -10,8 +10,6 @@ pub trait Number:
     const LANE_BITS: u32;
     /// `f32` or `f64`.
     const NAME: &'static str;
-    /// Greatest finite number.
-    const MAX: f64;
     /// The specification's vector.
     type Plain: Vector<Real = Self>;
 
@@ -49,7 +47,6 @@ impl Number for f64 {
     const LANES: usize = 8;
     const LANE_BITS: u32 = 3;
     const NAME: &'static str = "f64";
-    const MAX: f64 = f64::MAX;
     type Plain = [f64; 8];
 
     #[inline(always)]
@@ -67,7 +64,6 @@ impl Number for f32 {
     const LANES: usize = 16;
     const LANE_BITS: u32 = 4;
     const NAME: &'static str = "f32";
-    const MAX: f64 = f32::MAX as f64;
     type Plain = [f32; 16];
 
     #[inline(always)]

@@ -44,14 +44,16 @@ impl Ahead {
         })
     }
 
-    /// Asks for one of several parts of some rows.
-    pub(super) fn fetch(&self, rows: std::ops::Range<usize>, part: usize) {
-        let lines = self.width.div_ceil(LINE);
+    /// Asks for one of four parts of what stands where a block does.
+    pub(super) fn fetch(ahead: Option<Self>, group: &Group, block: usize, part: usize) {
+        let Some(ahead) = ahead else { return };
+        let rows = block * group.block_rows..(block + 1) * group.block_rows;
+        let lines = ahead.width.div_ceil(LINE);
         let all = rows.len() * lines;
         for line in all * part / PARTS..all * (part + 1) / PARTS {
             let (row, line) = (rows.start + line / lines, line % lines);
-            for first in self.rows[..self.states].as_flattened() {
-                prefetch(first + row * self.stride + line * LINE);
+            for first in ahead.rows[..ahead.states].as_flattened() {
+                prefetch(first + row * ahead.stride + line * LINE);
             }
         }
     }

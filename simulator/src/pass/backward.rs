@@ -44,7 +44,7 @@ impl<T: Number> Pass<'_, T> {
         lambda.clear_between_blocks(self.group);
     }
 
-    /// Carries out all stages on a tile of ψ and λ, and adds up the overlaps of every layer. An overlap with a part of the mixer is the same
+    /// Carries out all stages on a tile of ψ and λ, and adds up the overlaps of its layers. An overlap with a part of the mixer is the same
     /// before and after any part of the same layer. `turn` is what was done on the way to the thread's copy; the last turn is
     /// left to the way back.
     pub(super) fn apply_back(
@@ -66,7 +66,7 @@ impl<T: Number> Pass<'_, T> {
         for (at, stage) in self.stages.iter().enumerate() {
             if let Some((layer, mix)) = &stage.before {
                 let (psi, lambda) = (psi.tile_mut(group), lambda.tile_mut(group));
-                overlaps[*layer].mixer +=
+                overlaps[layer - self.layers.start].mixer +=
                     lead * mix.outer.overlap(isa, (psi.0, psi.1), (lambda.0, lambda.1));
                 let (steps, highest) = self.on_the_way(mix);
                 let done = at == 0 && turn.is_some();
@@ -93,7 +93,7 @@ impl<T: Number> Pass<'_, T> {
             lead = after;
             if let Some((layer, mix)) = &stage.after {
                 let (psi, lambda) = (psi.tile_mut(group), lambda.tile_mut(group));
-                overlaps[*layer].mixer +=
+                overlaps[layer - self.layers.start].mixer +=
                     lead * mix.outer.overlap(isa, (psi.0, psi.1), (lambda.0, lambda.1));
                 let last = at + 1 == self.stages.len();
                 let steps = if last {
@@ -121,23 +121,18 @@ impl<T: Number> Pass<'_, T> {
         overlaps: &mut [Overlaps],
     ) -> f64 {
         let (isa, group) = (self.isa, self.group);
-        let fetch = |part| {
-            if let Some(ahead) = ahead {
-                ahead.fetch(
-                    block * group.block_rows..(block + 1) * group.block_rows,
-                    part,
-                );
-            }
-        };
+        let fetch = |part| Ahead::fetch(ahead, group, block, part);
         fetch(0);
         if let Some((layer, mix)) = &stage.before {
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
-            overlaps[*layer].mixer += undo(isa, &mix.inner, blocks.0, blocks.1, &mut lead);
+            overlaps[layer - self.layers.start].mixer +=
+                undo(isa, &mix.inner, blocks.0, blocks.1, &mut lead);
             if self.turned {
                 psi.turn(isa, group, block);
                 lambda.turn(isa, group, block);
                 let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
-                overlaps[*layer].mixer += undo(isa, &mix.turned, blocks.0, blocks.1, &mut lead);
+                overlaps[layer - self.layers.start].mixer +=
+                    undo(isa, &mix.turned, blocks.0, blocks.1, &mut lead);
                 psi.turn_back(isa, group, block);
                 lambda.turn_back(isa, group, block);
             }
@@ -147,7 +142,8 @@ impl<T: Number> Pass<'_, T> {
             let here = (place.position, place.outside.as_ref());
             let costs = self.diagonal.costs(here.0, here.1, block, buffers);
             let blocks = (psi.block(group, block), lambda.block(group, block));
-            overlaps[*layer].cost += lead * isa.overlap_diagonal(blocks.0, blocks.1, costs);
+            overlaps[layer - self.layers.start].cost +=
+                lead * isa.overlap_diagonal(blocks.0, blocks.1, costs);
             if self.turned {
                 psi.turn(isa, group, block);
                 lambda.turn(isa, group, block);
@@ -165,7 +161,8 @@ impl<T: Number> Pass<'_, T> {
         fetch(2);
         if let Some((layer, mix)) = stage.after.as_ref().filter(|_| self.turned) {
             let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
-            overlaps[*layer].mixer += undo(isa, &mix.turned, blocks.0, blocks.1, &mut lead);
+            overlaps[layer - self.layers.start].mixer +=
+                undo(isa, &mix.turned, blocks.0, blocks.1, &mut lead);
         }
         if self.turned && stage.phase.is_some() {
             psi.turn_back(isa, group, block);
@@ -173,7 +170,8 @@ impl<T: Number> Pass<'_, T> {
         }
         if let Some((layer, mix)) = &stage.after {
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
-            overlaps[*layer].mixer += undo(isa, &mix.inner, blocks.0, blocks.1, &mut lead);
+            overlaps[layer - self.layers.start].mixer +=
+                undo(isa, &mix.inner, blocks.0, blocks.1, &mut lead);
         }
         fetch(3);
         lead

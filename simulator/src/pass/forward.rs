@@ -30,8 +30,9 @@ impl<T: Number> Pass<'_, T> {
 
     /// The steps above a block without the one that can be carried out while a tile is copied, and that one.
     pub(super) fn on_the_way<'m>(&self, mix: &'m Mix<T>) -> (&'m [Step<T>], Option<(usize, Turn)>) {
-        // Rows that are padded are copied number by number.
-        let tile = if self.group.pitch == self.group.columns {
+        // Rows that are padded, and narrow ones at the end, are copied number by number.
+        let whole = self.group.stride.is_multiple_of(self.group.columns);
+        let tile = if whole && self.group.pitch == self.group.columns {
             self.group.tile()
         } else {
             0
@@ -86,14 +87,7 @@ impl<T: Number> Pass<'_, T> {
         buffers: &mut Buffers<T>,
     ) {
         let (isa, group) = (self.isa, self.group);
-        let fetch = |part| {
-            if let Some(ahead) = ahead {
-                ahead.fetch(
-                    block * group.block_rows..(block + 1) * group.block_rows,
-                    part,
-                );
-            }
-        };
+        let fetch = |part| Ahead::fetch(ahead, group, block, part);
         fetch(0);
         if let Some((_, mix)) = &stage.before {
             let (re, im) = state.block_mut(group, block);

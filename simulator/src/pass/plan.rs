@@ -16,6 +16,17 @@ pub(crate) struct Plan {
     pub(super) stages: Vec<Stage>,
 }
 
+impl Plan {
+    /// The layers that have a part in the pass.
+    pub(super) fn layers(&self) -> std::ops::Range<usize> {
+        let layers = || {
+            let of = |stage: &Stage| [stage.before, stage.phase, stage.after];
+            self.stages.iter().flat_map(of).flatten()
+        };
+        layers().min().unwrap_or(0)..layers().max().map_or(0, |last| last + 1)
+    }
+}
+
 /// The passes for `depth` layers of phase and mixer, from the low group up and down again.
 pub(crate) fn forward(groups: usize, depth: usize) -> Vec<Plan> {
     let none = Stage {
@@ -41,20 +52,28 @@ pub(crate) fn forward(groups: usize, depth: usize) -> Vec<Plan> {
                 ..none
             }),
         }
-        let others: Vec<usize> = if group == 0 {
-            (1..groups).collect()
-        } else {
-            (0..groups - 1).rev().collect()
-        };
-        plans.extend(others.into_iter().map(|group| Plan {
-            group,
-            stages: vec![Stage {
-                before: Some(layer),
-                ..none
-            }],
-        }));
+        plans.extend(others(groups, group, layer));
     }
     plans
+}
+
+/// The passes that carry a layer's mixer from a group at one end to all others.
+fn others(groups: usize, group: usize, layer: usize) -> Vec<Plan> {
+    let others: Vec<usize> = if group == 0 {
+        (1..groups).collect()
+    } else {
+        (0..groups - 1).rev().collect()
+    };
+    let stage = Stage {
+        before: Some(layer),
+        phase: None,
+        after: None,
+    };
+    let plan = |group| Plan {
+        group,
+        stages: vec![stage],
+    };
+    others.into_iter().map(plan).collect()
 }
 
 /// The passes that undo `depth` layers, from the group on which they ended. Layer 0 is the first to be undone: its mixer, then its
@@ -86,18 +105,7 @@ pub(crate) fn backward(groups: usize, depth: usize) -> Vec<Plan> {
                 ..none
             });
         }
-        let others: Vec<usize> = if group == 0 {
-            (1..groups).collect()
-        } else {
-            (0..groups - 1).rev().collect()
-        };
-        plans.extend(others.into_iter().map(|group| Plan {
-            group,
-            stages: vec![Stage {
-                before: Some(layer),
-                ..none
-            }],
-        }));
+        plans.extend(others(groups, group, layer));
         let last = plans.len() - 1;
         group = plans[last].group;
         if let Some(stage) = plans[last].stages.last_mut() {
