@@ -1,6 +1,6 @@
 //! Lists of numbers that start on a cache line, large ones on huge pages.
 
-use crate::kernels::Number;
+use bytemuck::Pod;
 use memmap2::{MmapMut, MmapOptions};
 
 /// Bytes of a cache line, and of the widest vector.
@@ -8,10 +8,10 @@ const LINE: usize = 64;
 /// Bytes of a huge page. Lists of several are mapped, smaller ones come from the heap.
 const HUGE_PAGE: usize = 1 << 21;
 
-/// A fixed number of `f32` or `f64`, the first one on a cache line: vectors never straddle two lines. Large lists begin on a huge page
+/// A fixed number of numbers, the first one on a cache line: vectors never straddle two lines. Large lists begin on a huge page
 /// and ask the system for more of them, since a strided tile touches a thousand pages of the usual size.
 #[derive(Debug)]
-pub(crate) struct Aligned<T: Number> {
+pub(crate) struct Aligned<T: Pod> {
     memory: Memory<T>,
     start: usize,
     length: usize,
@@ -23,7 +23,7 @@ enum Memory<T> {
     Pages(MmapMut),
 }
 
-impl<T: Number> Aligned<T> {
+impl<T: Pod + Default> Aligned<T> {
     /// Zeros. The system hands out the pages when they are first written.
     pub(crate) fn zeros(length: usize) -> Self {
         let bytes = length.saturating_mul(size_of::<T>());
@@ -80,7 +80,7 @@ impl<T: Number> Aligned<T> {
 }
 
 /// A moved list keeps its place, a copied one does not: the copy is aligned anew.
-impl<T: Number> Clone for Aligned<T> {
+impl<T: Pod + Default> Clone for Aligned<T> {
     fn clone(&self) -> Self {
         let mut copy = Self::zeros(self.length);
         copy.as_mut_slice().copy_from_slice(self.as_slice());
@@ -92,7 +92,7 @@ impl<T: Number> Clone for Aligned<T> {
 mod tests {
     use super::*;
 
-    fn check<T: Number>(one: T) {
+    fn check<T: Pod + Default + PartialEq + std::fmt::Debug>(one: T) {
         for length in [0, 1, 7, 8, 1000, 5 << 20] {
             let mut list = Aligned::zeros(length);
             assert!(list.as_slice().iter().all(|&x| x == T::default()));
@@ -108,5 +108,6 @@ mod tests {
     fn lists_and_their_copies_start_on_a_cache_line() {
         check(1.5_f64);
         check(1.5_f32);
+        check(7_u16);
     }
 }

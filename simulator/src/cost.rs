@@ -1,6 +1,7 @@
 //! Cost operators: one number a basis state, to be minimised.
 
 mod build;
+mod index;
 mod pairwise;
 
 use crate::parallel;
@@ -9,13 +10,15 @@ use std::borrow::Cow;
 
 use build::Variables;
 pub use build::{Table, Term};
+pub(crate) use index::Indexed;
 pub(crate) use pairwise::{Linear, Pairwise};
 
 /// "Minimum" means within this share of the cost's range above the least cost.
 const MINIMUM_TOLERANCE: f64 = 1e-9;
 
 /// A diagonal operator C on a register: N finite costs, and what is known of them. Costs that couple at most two axes at a time are
-/// kept as their terms and computed where they are needed; others are a table of N numbers.
+/// kept as their terms and computed where they are needed. Those that are few whole multiples of a power of two above the least, such as
+/// integers, are a table of two bytes a basis state; all others one of eight.
 #[derive(Debug, Clone)]
 pub struct Cost {
     register: Register,
@@ -31,6 +34,7 @@ pub struct Cost {
 #[derive(Debug, Clone)]
 enum Values {
     Table(Vec<f64>),
+    Indexed(Indexed),
     Pairwise(Pairwise),
 }
 
@@ -38,6 +42,7 @@ enum Values {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Source<'a> {
     Table(&'a [f64]),
+    Indexed(&'a Indexed),
     Pairwise(&'a Pairwise),
 }
 
@@ -57,7 +62,18 @@ impl Cost {
         }
         Self::allow(register)?;
         build::check_finite("cost", &values)?;
-        Self::new(register, Values::Table(values))
+        Self::stored(register, values)
+    }
+
+    /// Keeps finite costs, in few bytes where that is possible.
+    fn stored(register: &Register, values: Vec<f64>) -> Result<Self, Error> {
+        let chunks = values.chunks(register.chunk()).collect();
+        let ranges = parallel::each(values.len(), chunks, range);
+        let values = match Indexed::of(&values, ends(ranges)) {
+            Some(index) => Values::Indexed(index),
+            None => Values::Table(values),
+        };
+        Self::new(register, values)
     }
 
     /// A cost given as a function of the digits, axis 0 first.
@@ -87,7 +103,7 @@ impl Cost {
     }
 
     /// The polynomial `Σ coefficient · Π z_k + offset` in the spins `z = 1 − 2b` of qubits. A polynomial of degree two is kept
-    /// as its terms, as [`Cost::from_tables`] says. Others make a table of N numbers by a Walsh–Hadamard transform: O(N log N) additions whatever the number of
+    /// as its terms, as [`Cost::from_tables`] says. Others make a table by a Walsh–Hadamard transform: O(N log N) additions whatever the number of
     /// terms. Terms over the same variables add up.
     ///
     /// # Errors
@@ -117,10 +133,15 @@ impl Cost {
             let tables: Vec<Table> = terms.iter().map(|term| variables.table(term)).collect();
             return Self::from_tables(register, &tables, offset);
         }
-        Self::table(
-            register,
-            build::from_terms(register, variables, terms, offset),
-        )
+        if let Some(index) = Indexed::polynomial(register, variables, terms, offset) {
+            return Self::new(register, Values::Indexed(index));
+        }
+        let mut values = vec![0.0; register.dimension()];
+        let each = terms
+            .iter()
+            .map(|term| (term.variables.as_slice(), term.coefficient));
+        build::polynomial(&mut values, register, variables, each, offset);
+        Self::table(register, values)
     }
 
     fn new(register: &Register, values: Values) -> Result<Self, Error> {
@@ -140,18 +161,20 @@ impl Cost {
 
     /// Range, moments and minima. Moments are taken relative to the range, so that costs near the end of f64 do not overflow.
     fn measure(&mut self) -> Result<(), Error> {
-        let ranges = self.map_chunks(|_, costs| range(costs));
-        let both = |a: (f64, f64), b: (f64, f64)| (a.0.min(b.0), a.1.max(b.1));
-        let (min, max) = ranges
-            .into_iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), both);
+        let (min, max) = match &self.values {
+            Values::Indexed(cost) => range(&cost.costs()),
+            _ => ends(self.map_chunks(|_, costs| range(costs))),
+        };
         if !(max - min).is_finite() {
             return Err(Error::CostRange { min, max });
         }
+        (self.min, self.max) = (min, max);
         let scale = (max - min).max(f64::MIN_POSITIVE);
-        let threshold = threshold(min, max);
-        let parts =
-            self.map_chunks(|first, costs| Part::new(first, costs, (min, scale, threshold)));
+        let of = (min, scale, threshold(min, max));
+        let parts = match &self.values {
+            Values::Indexed(cost) => vec![Part::of_steps(cost, of)],
+            _ => self.map_chunks(|first, costs| Part::new(first, costs, of)),
+        };
         let (mut sum, mut squares) = (0.0, 0.0);
         (self.minimum_count, self.minimum_index) = (0, usize::MAX);
         for part in parts {
@@ -165,7 +188,6 @@ impl Cost {
         let mean = sum / count;
         self.mean = min + (mean + 0.5) * scale;
         self.standard_deviation = (squares / count - mean * mean).max(0.0).sqrt() * scale;
-        (self.min, self.max) = (min, max);
         Ok(())
     }
 
@@ -178,7 +200,7 @@ impl Cost {
     pub fn values(&self) -> Cow<'_, [f64]> {
         match &self.values {
             Values::Table(values) => Cow::Borrowed(values),
-            Values::Pairwise(_) => Cow::Owned(self.map_chunks(|_, costs| costs.to_vec()).concat()),
+            _ => Cow::Owned(self.map_chunks(|_, costs| costs.to_vec()).concat()),
         }
     }
 
@@ -186,6 +208,7 @@ impl Cost {
     pub fn value(&self, index: usize) -> Option<f64> {
         match &self.values {
             Values::Table(values) => values.get(index).copied(),
+            Values::Indexed(cost) => cost.value(index),
             Values::Pairwise(cost) => {
                 (index < self.register.dimension()).then(|| cost.value(index))
             }
@@ -236,23 +259,25 @@ impl Cost {
     pub(crate) fn largest(&self) -> f64 {
         let largest = self.min.abs().max(self.max.abs());
         match &self.values {
-            Values::Table(_) => largest,
+            Values::Table(_) | Values::Indexed(_) => largest,
             Values::Pairwise(cost) => largest.max(cost.largest()),
         }
     }
 
     /// Bytes that the cost keeps.
     pub(crate) fn bytes(&self) -> u64 {
-        let numbers = match &self.values {
-            Values::Table(values) => values.len(),
-            Values::Pairwise(cost) => cost.numbers(),
+        let bytes = match &self.values {
+            Values::Table(values) => size_of_val(values.as_slice()),
+            Values::Indexed(cost) => size_of_val(cost.index()),
+            Values::Pairwise(cost) => cost.numbers() * size_of::<f64>(),
         };
-        (numbers as u64).saturating_mul(size_of::<f64>() as u64)
+        bytes as u64
     }
 
     pub(crate) fn source(&self) -> Source<'_> {
         match &self.values {
             Values::Table(values) => Source::Table(values),
+            Values::Indexed(cost) => Source::Indexed(cost),
             Values::Pairwise(cost) => Source::Pairwise(cost),
         }
     }
@@ -260,7 +285,7 @@ impl Cost {
     /// Costs that [`Cost::chunk`] gives at once.
     pub(crate) fn chunk_len(&self) -> usize {
         match &self.values {
-            Values::Table(_) => self.register.chunk(),
+            Values::Table(_) | Values::Indexed(_) => self.register.chunk(),
             Values::Pairwise(cost) => cost.chunk_len(),
         }
     }
@@ -271,6 +296,12 @@ impl Cost {
         match &self.values {
             Values::Table(values) => {
                 &values[chunk * length..][..length.min(values.len() - chunk * length)]
+            }
+            Values::Indexed(cost) => {
+                let first = chunk * length;
+                buffer.resize(length.min(self.register.dimension() - first), 0.0);
+                cost.fill(first, buffer);
+                buffer
             }
             Values::Pairwise(cost) => {
                 buffer.resize(length, 0.0);
@@ -302,6 +333,14 @@ fn threshold(min: f64, max: f64) -> f64 {
 /// What a loop keeps for each of eight neighbours, so that it becomes vector code and always adds up in the same order.
 const LANES: usize = 8;
 
+/// Least and greatest cost of several ranges.
+fn ends(ranges: Vec<(f64, f64)>) -> (f64, f64) {
+    let both = |a: (f64, f64), b: (f64, f64)| (a.0.min(b.0), a.1.max(b.1));
+    ranges
+        .into_iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), both)
+}
+
 /// Least and greatest cost; everything where a sum of terms has overflowed.
 fn range(costs: &[f64]) -> (f64, f64) {
     let (mut min, mut max) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
@@ -332,6 +371,28 @@ struct Part {
 }
 
 impl Part {
+    /// The same of all basis states, by how many of them are on each step.
+    fn of_steps(cost: &Indexed, (min, scale, threshold): (f64, f64, f64)) -> Self {
+        let (mut sum, mut squares, mut minimum_count) = (0.0, 0.0, 0);
+        for (c, states) in cost.costs().into_iter().zip(cost.states()) {
+            let c_here = (c - min) / scale - 0.5;
+            sum += states as f64 * c_here;
+            squares += states as f64 * c_here * c_here;
+            minimum_count += if c <= threshold { states } else { 0 };
+        }
+        Self {
+            sum,
+            squares,
+            minimum_count,
+            // The first step is the least cost.
+            minimum_index: cost
+                .index()
+                .iter()
+                .position(|&step| step == 0)
+                .unwrap_or(usize::MAX),
+        }
+    }
+
     /// Moments of `(C − min)/scale − ½`.
     fn new(first: usize, costs: &[f64], (min, scale, threshold): (f64, f64, f64)) -> Self {
         let (mut sum, mut squares, mut count) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);

@@ -1,6 +1,6 @@
 //! The cost on the blocks of one group, and its phases.
 
-use crate::cost::{Cost, Linear, Pairwise, Source};
+use crate::cost::{Cost, Indexed, Linear, Pairwise, Source};
 use crate::kernels::{Angle, InstructionSet, Number};
 use crate::layout::{Group, Layout};
 use std::ops::Range;
@@ -18,6 +18,8 @@ pub(crate) struct Diagonal<'a> {
 enum Kind<'a> {
     /// N stored costs.
     Table(&'a [f64]),
+    /// N stored numbers of steps.
+    Indexed(&'a Indexed),
     /// A block's own costs, the same for all blocks; what the digits outside the block add is linear in those inside.
     Pairwise {
         cost: &'a Pairwise,
@@ -37,7 +39,7 @@ pub(crate) struct Position {
 #[derive(Debug)]
 pub(crate) struct Phase<T> {
     angle: Angle,
-    /// The phases of a block's own costs.
+    /// The phases of a block's own costs, or of every step.
     re: Vec<T>,
     im: Vec<T>,
 }
@@ -47,6 +49,7 @@ pub(crate) struct Phase<T> {
 pub(crate) struct Buffers<T> {
     costs: Vec<f64>,
     other: Vec<f64>,
+    steps: [Vec<u16>; 2],
     rows: Vec<f64>,
     columns: Vec<f64>,
     factors: [Vec<T>; 4],
@@ -62,6 +65,7 @@ impl<T: Number> Buffers<T> {
         Self {
             costs: vec![0.0; block],
             other: vec![0.0; block],
+            steps: [(); 2].map(|()| vec![0; block]),
             rows: vec![0.0; rows],
             columns: vec![0.0; columns],
             factors: [rows, rows, columns, columns].map(|length| vec![T::default(); length]),
@@ -75,6 +79,7 @@ impl<'a> Diagonal<'a> {
         let group = layout.groups[group].clone();
         let kind = match cost.source() {
             Source::Table(values) => Kind::Table(values),
+            Source::Indexed(cost) => Kind::Indexed(cost),
             Source::Pairwise(cost) => {
                 let column_axes = group.column_axes.unwrap_or(0);
                 let axes: Vec<usize> = (0..column_axes).chain(group.block_axes.clone()).collect();
@@ -100,32 +105,37 @@ impl<'a> Diagonal<'a> {
 
     /// The phase of a layer, ready to be applied.
     pub(crate) fn phase<T: Number>(&self, isa: InstructionSet, angle: Angle) -> Phase<T> {
-        let Kind::Pairwise { own, .. } = &self.kind else {
-            return Phase {
-                angle,
-                re: Vec::new(),
-                im: Vec::new(),
-            };
+        let (costs, here) = match &self.kind {
+            Kind::Table(_) => (Vec::new(), angle),
+            Kind::Indexed(cost) => (cost.costs(), angle),
+            Kind::Pairwise { own, .. } => {
+                let own = if self.turned {
+                    let mut turned = vec![0.0; self.group.columns * self.group.turned_pitch::<T>()];
+                    self.turn::<T, f64>(own, &mut turned);
+                    turned
+                } else {
+                    own.clone()
+                };
+                // A block that is the whole register has no factors besides; elsewhere the offset stands where a block's constant does.
+                let offset = self
+                    .alone()
+                    .map_or(0.0, |constant| angle.gamma * constant + angle.offset);
+                let scale = angle.scale;
+                (
+                    own,
+                    Angle {
+                        offset,
+                        scale,
+                        ..angle
+                    },
+                )
+            }
         };
-        let mut own = own.clone();
-        if self.turned {
-            let mut turned = vec![0.0; self.group.columns * self.group.turned_pitch::<T>()];
-            self.turn::<T>(&own, &mut turned);
-            own = turned;
-        }
-        let (mut re, mut im) = (vec![T::default(); own.len()], vec![T::default(); own.len()]);
-        // A block that is the whole register has no factors besides; elsewhere the offset stands where a block's constant does.
-        let here = match self.alone() {
-            Some(constant) => Angle {
-                offset: angle.gamma * constant + angle.offset,
-                ..angle
-            },
-            None => Angle {
-                offset: 0.0,
-                ..angle
-            },
-        };
-        isa.phases(&own, here, &mut re, &mut im);
+        let (mut re, mut im) = (
+            vec![T::default(); costs.len()],
+            vec![T::default(); costs.len()],
+        );
+        isa.phases(&costs, here, &mut re, &mut im);
         Phase { angle, re, im }
     }
 
@@ -136,12 +146,12 @@ impl<'a> Diagonal<'a> {
                 let inside = self.group.column_axes.unwrap_or(0) + self.group.block_axes.len();
                 (inside == *axes).then(|| cost.free().constant)
             }
-            Kind::Table(_) => None,
+            Kind::Table(_) | Kind::Indexed(_) => None,
         }
     }
 
     /// Transposes a block of costs.
-    fn turn<T: Number>(&self, from: &[f64], to: &mut [f64]) {
+    fn turn<T: Number, N: Copy>(&self, from: &[N], to: &mut [N]) {
         let pitch = self.group.turned_pitch::<T>();
         for (column, to) in to
             .chunks_exact_mut(pitch)
@@ -215,19 +225,36 @@ impl<'a> Diagonal<'a> {
                 }
             }
             (Kind::Table(values), _) => {
-                let first = position.first + block * self.group.block_rows * self.group.stride;
-                for (row, to) in buffers.costs[..length]
-                    .chunks_exact_mut(self.group.pitch)
-                    .enumerate()
-                {
-                    let from = &values[first + row * self.group.stride..][..position.columns];
-                    to[..position.columns].copy_from_slice(from);
-                    to[position.columns..].fill(0.0);
-                }
+                self.copy(values, position, block, &mut buffers.costs, |&cost| cost)
+            }
+            (Kind::Indexed(cost), _) => {
+                self.copy(cost.index(), position, block, &mut buffers.costs, |&step| {
+                    cost.at(step)
+                })
             }
             _ => {}
         }
         &buffers.costs[..length]
+    }
+
+    /// Copies a block of a list with one entry a basis state; what pads a row is zero.
+    fn copy<N, M: Default>(
+        &self,
+        list: &[N],
+        position: Position,
+        block: usize,
+        to: &mut [M],
+        entry: impl Fn(&N) -> M,
+    ) {
+        let first = position.first + block * self.group.block_rows * self.group.stride;
+        let rows = to[..self.group.block()].chunks_exact_mut(self.group.pitch);
+        for (row, to) in rows.enumerate() {
+            let from = &list[first + row * self.group.stride..][..position.columns];
+            to.iter_mut()
+                .zip(from)
+                .for_each(|(to, from)| *to = entry(from));
+            to[position.columns..].fill_with(M::default);
+        }
     }
 
     /// Multiplies a block by its phases.
@@ -241,17 +268,26 @@ impl<'a> Diagonal<'a> {
         (re, im): (&mut [T], &mut [T]),
     ) {
         let angle = phase.angle;
+        let table = (phase.re.as_slice(), phase.im.as_slice());
+        if let Kind::Indexed(cost) = &self.kind {
+            let [steps, turned] = &mut buffers.steps;
+            self.copy(cost.index(), position, block, steps, |&step| step);
+            if self.turned {
+                self.turn::<T, u16>(steps, turned);
+                return isa.phase_steps(re, im, turned, table);
+            }
+            return isa.phase_steps(re, im, steps, table);
+        }
         let Some(outside) = outside else {
             self.costs(position, None, block, buffers);
             if self.turned {
-                self.turn::<T>(&buffers.costs, &mut buffers.other);
+                self.turn::<T, f64>(&buffers.costs, &mut buffers.other);
                 isa.phase(re, im, &buffers.other, angle);
             } else {
                 isa.phase(re, im, &buffers.costs, angle);
             }
             return;
         };
-        let table = (&phase.re[..re.len()], &phase.im[..im.len()]);
         if self.alone().is_some() {
             return isa.phase_table(re, im, table);
         }

@@ -49,8 +49,9 @@ impl Estimate {
         let amplitude = 2 * size_of::<T>() as u64;
         let amplitudes = register.dimension() as u64;
         let state = amplitudes.saturating_mul(amplitude);
-        // Of every thread: a tile, a block and its transposed copy, with two costs and four factors an amplitude of a block.
-        let block = (layout.block::<T>() as u64).saturating_mul(amplitude + 48);
+        // Of every thread: a tile, a block and its transposed copy, with two costs, two steps and four factors
+        // an amplitude of a block.
+        let block = (layout.block::<T>() as u64).saturating_mul(amplitude + 52);
         let tile = (layout.tile() as u64).saturating_mul(amplitude);
         let threads = parallel::threads();
         // On one group a pass has the mixers of all layers, elsewhere of two.

@@ -116,8 +116,8 @@ fn what_does_not_fit_into_memory_is_refused_with_both_numbers() {
     let levels = [2; 10];
     let free = Register::new(&levels).unwrap();
     let limit = estimate(&free, 1).bytes;
-    let tight =
-        |bytes| Cost::from_fn(&free.clone().with_memory_limit(bytes), |x| x[0] as f64).unwrap();
+    let value = |x: &[usize]| (x.iter().sum::<usize>() as f64).sin();
+    let tight = |bytes| Cost::from_fn(&free.clone().with_memory_limit(bytes), value).unwrap();
     let angles = Angles::new(&[0.1], &[0.1]).unwrap();
     let enough = tight(limit);
     assert!(ansatz(&enough).evolve(&angles, &Limits::none()).is_ok());

@@ -3,6 +3,7 @@
 
 use ketscale_simulator::{Cost, Error, Register, Table, Term};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 fn register(levels: &[usize]) -> Register {
     Register::new(levels).unwrap()
@@ -82,6 +83,20 @@ proptest! {
         prop_assert_eq!(built.values(), defined.values());
     }
 
+    /// Costs that are stored as steps give back the numbers that they were made of.
+    #[test]
+    fn steps_are_exact(
+        counts in prop::collection::vec(0_u16..1000, 2048),
+        exponent in -60_i32..60,
+        base in -1e6..1e6_f64,
+    ) {
+        let unit = 2_f64.powi(exponent);
+        let values: Vec<f64> = counts.iter().map(|&count| f64::from(count) * unit + base).collect();
+        let cost = Cost::table(&Register::qubits(11).unwrap(), values.clone()).unwrap();
+        prop_assert_eq!(&cost.values().into_owned(), &values);
+        prop_assert_eq!(cost.value(77), Some(values[77]));
+    }
+
     #[test]
     fn statistics_agree_with_their_definitions(values in prop::collection::vec(-5.0..5.0_f64, 24), ties in 0_usize..5) {
         let mut values = values;
@@ -97,6 +112,54 @@ proptest! {
         prop_assert_eq!(values[cost.minimum_index()], cost.min());
         let near = values.iter().filter(|c| **c <= cost.min() + 1e-9 * (cost.max() - cost.min()).max(1.0)).count();
         prop_assert_eq!(cost.minimum_count(), near);
+    }
+}
+
+/// Polynomials on more states than are transformed at once, whole multiples of a half and others, spins and bits.
+#[test]
+fn polynomials_add_up_on_large_registers() {
+    let levels = [&[2; 8][..], &[3], &[2; 9]].concat();
+    let register = register(&levels);
+    let qubits: Vec<usize> = (0..18).filter(|&axis| axis != 8).collect();
+    for unit in [0.5, 0.1] {
+        let term = |at: usize| Term {
+            variables: [at, at * 5 + 3, at * 11 + 7, at * 2 + 1]
+                .map(|k| qubits[k % qubits.len()])
+                .into_iter()
+                .collect::<BTreeSet<usize>>()
+                .into_iter()
+                .collect(),
+            coefficient: unit * ((at * 7 % 23) as f64 - 11.0),
+        };
+        let terms: Vec<Term> = (0..60).map(term).collect();
+        for bits in [false, true] {
+            let build = if bits {
+                Cost::from_bit_terms
+            } else {
+                Cost::from_terms
+            };
+            let cost = build(&register, &terms, 1.5).unwrap();
+            let values = cost.values().into_owned();
+            let variable = |b: usize| if bits { b as f64 } else { 1.0 - 2.0 * b as f64 };
+            for index in (0..register.dimension()).step_by(997) {
+                let x = register.digits(index).unwrap();
+                let value = |term: &Term| -> f64 {
+                    let factors = term.variables.iter().map(|&k| variable(x[k]));
+                    term.coefficient * factors.product::<f64>()
+                };
+                let expected = 1.5 + terms.iter().map(value).sum::<f64>();
+                assert!(
+                    (values[index] - expected).abs() < 1e-12,
+                    "{unit} {bits} {index}"
+                );
+            }
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            assert!((cost.mean() - mean).abs() < 1e-9);
+            let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+            assert_eq!(values[cost.minimum_index()], least);
+            let at_least = values.iter().filter(|&&c| c <= cost.minimum_threshold());
+            assert_eq!(cost.minimum_count(), at_least.count());
+        }
     }
 }
 

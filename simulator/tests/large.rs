@@ -91,52 +91,54 @@ fn check<T: Number>(state: &State<T>, expected: &[Complex64], tolerance: f64, wh
     }
 }
 
-/// Every register with a cost of pairs and the same as a table, uniform and warm, in both precisions.
+/// Every register with a cost of pairs, the same as a table, and one in steps of a quarter, uniform and warm, in both precisions.
 fn check_register(levels: &[usize]) {
-    let terms = pairs(levels);
-    let table = Cost::table(terms.register(), terms.values().into_owned()).unwrap();
-    let warm = Start::warm(terms.register(), &vec![1; levels.len()], 0.3).unwrap();
-    for start in [terms.uniform_start(), warm] {
+    let pairs = pairs(levels);
+    let values = pairs.values().into_owned();
+    let rounded = values.iter().map(|c| (4.0 * c).round() / 4.0).collect();
+    let table = Cost::table(pairs.register(), values).unwrap();
+    let steps = Cost::table(pairs.register(), rounded).unwrap();
+    let warm = Start::warm(pairs.register(), &vec![1; levels.len()], 0.3).unwrap();
+    for start in [pairs.uniform_start(), warm] {
         for layers in 0..=3 {
-            let expected = reference(&terms, &start, layers);
-            let energy: f64 = expected
-                .iter()
-                .zip(terms.values().iter())
-                .map(|(x, c)| x.norm_sqr() * c)
-                .sum();
-            for cost in [&terms, &table] {
-                let name = format!("{levels:?}, {layers} layers");
-                let double = Ansatz::new(cost, Mixer::Complete, &start).unwrap();
-                check(
-                    &double.evolve(&angles(layers), &Limits::none()).unwrap(),
-                    &expected,
-                    1e-12,
-                    &name,
-                );
-                let value = double
-                    .evaluate(Objective::Expectation, &angles(layers), &Limits::none())
-                    .unwrap();
-                assert!(
-                    (value - energy).abs() < 1e-11,
-                    "{name}: {value}, expected {energy}"
-                );
-                let single = double.in_single_precision().unwrap();
-                check(
-                    &single.evolve(&angles(layers), &Limits::none()).unwrap(),
-                    &expected,
-                    2e-6,
-                    &name,
-                );
-                let value = single
-                    .evaluate(Objective::Expectation, &angles(layers), &Limits::none())
-                    .unwrap();
-                assert!(
-                    (value - energy).abs() < 1e-4 * energy.abs().max(1.0),
-                    "{name}: {value}, expected {energy}"
-                );
-            }
+            check_costs(&[&pairs, &table], &start, layers);
+            check_costs(&[&steps], &start, layers);
         }
     }
+}
+
+/// Equal costs against the reference.
+fn check_costs(costs: &[&Cost], start: &Start, layers: usize) {
+    let expected = reference(costs[0], start, layers);
+    let values = costs[0].values();
+    let states = expected.iter().zip(values.iter());
+    let energy: f64 = states.map(|(x, c)| x.norm_sqr() * c).sum();
+    let name = format!("{:?}, {layers} layers", costs[0].register().levels());
+    for cost in costs {
+        let double = Ansatz::new(cost, Mixer::Complete, start).unwrap();
+        check_ansatz(&double, (layers, energy), &expected, [1e-12, 1e-11], &name);
+        let single = double.in_single_precision().unwrap();
+        let tolerances = [2e-6, 1e-4 * energy.abs().max(1.0)];
+        check_ansatz(&single, (layers, energy), &expected, tolerances, &name);
+    }
+}
+
+fn check_ansatz<T: Number>(
+    ansatz: &Ansatz<T>,
+    (layers, energy): (usize, f64),
+    expected: &[Complex64],
+    [amplitude, value]: [f64; 2],
+    name: &str,
+) {
+    let angles = angles(layers);
+    let state = ansatz.evolve(&angles, &Limits::none()).unwrap();
+    check(&state, expected, amplitude, name);
+    let found = ansatz.evaluate(Objective::Expectation, &angles, &Limits::none());
+    let found = found.unwrap();
+    assert!(
+        (found - energy).abs() < value,
+        "{name}: {found}, expected {energy}"
+    );
 }
 
 #[test]

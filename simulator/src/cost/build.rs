@@ -1,6 +1,7 @@
 //! Tables of costs from functions, additive tables and spin polynomials.
 
-use crate::{Error, Register};
+use crate::{Error, Register, parallel};
+use std::ops::{Add, AddAssign, Sub};
 
 /// A cost that depends on a few axes.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,6 +89,14 @@ fn advance(digits: &mut [usize], levels: &[usize]) {
 }
 
 impl Variables {
+    /// Least and greatest value of a term with variables.
+    pub(super) fn range(self, coefficient: f64) -> (f64, f64) {
+        match self {
+            Self::Spins => (-coefficient.abs(), coefficient.abs()),
+            Self::Bits => (coefficient.min(0.0), coefficient.max(0.0)),
+        }
+    }
+
     /// A term of at most two variables as a table.
     pub(super) fn table(self, term: &Term) -> Table {
         let c = term.coefficient;
@@ -132,51 +141,98 @@ pub(super) fn check_terms(register: &Register, terms: &[Term], offset: f64) -> R
     Ok(())
 }
 
-/// The polynomial's coefficients, each at the index whose set bits are its variables, transformed axis by axis.
-pub(super) fn from_terms(
-    register: &Register,
-    variables: Variables,
-    terms: &[Term],
-    offset: f64,
-) -> Vec<f64> {
-    let strides = strides(register.levels());
-    let mut values = vec![0.0; register.dimension()];
-    values[0] = offset;
-    for term in terms {
-        let index: usize = term
-            .variables
-            .iter()
-            .map(|&variable| strides[variable])
-            .sum();
-        values[index] += term.coefficient;
-    }
-    transform(&mut values, register.levels(), variables);
-    values
+/// What costs are summed up in.
+pub(super) trait Amount:
+    Copy + Add<Output = Self> + Sub<Output = Self> + AddAssign + Send + Sync
+{
 }
 
-/// The Walsh–Hadamard transform over the qubits, or for bits the sum over subsets; constant over all other axes. The highest axis goes first: what is below it is then
-/// transformed part by part, each part in the cache once it fits.
-fn transform(values: &mut [f64], levels: &[usize], variables: Variables) {
-    let Some((&d, below)) = levels.split_last() else {
-        return;
-    };
-    let stride = values.len() / d;
-    let (first, others) = values.split_at_mut(stride);
-    if d == 2 {
-        for (a, b) in first.iter_mut().zip(others) {
-            (*a, *b) = match variables {
-                Variables::Spins => (*a + *b, *a - *b),
-                Variables::Bits => (*a, *a + *b),
-            };
-        }
-    } else {
-        others
-            .chunks_exact_mut(stride)
-            .for_each(|part| part.copy_from_slice(first));
+impl Amount for f64 {}
+
+/// Basis states that are transformed together, in the cache.
+const PART: usize = 1 << 15;
+
+/// The polynomial over memory that is zero: its coefficients, each at the index whose set bits are its variables, transformed axis by
+/// axis.
+pub(super) fn polynomial<'a, A: Amount>(
+    values: &mut [A],
+    register: &Register,
+    variables: Variables,
+    terms: impl Iterator<Item = (&'a [usize], A)>,
+    offset: A,
+) {
+    let strides = strides(register.levels());
+    values[0] = offset;
+    for (term, coefficient) in terms {
+        let index: usize = term.iter().map(|&variable| strides[variable]).sum();
+        values[index] += coefficient;
     }
-    values
-        .chunks_exact_mut(stride)
-        .for_each(|part| transform(part, below, variables));
+    transform(values, register.levels(), variables);
+}
+
+/// The Walsh–Hadamard transform over the qubits, or for bits the sum over subsets; constant over all other axes. The highest axes go first, over
+/// all of memory; what is below them is then transformed part by part, each part in the cache.
+fn transform<A: Amount>(values: &mut [A], levels: &[usize], variables: Variables) {
+    let states = values.len();
+    let (mut stride, mut below) = (states, levels);
+    while stride > PART
+        && let Some((&d, lower)) = below.split_last()
+    {
+        let block = stride;
+        stride /= d;
+        for block in values.chunks_exact_mut(block) {
+            let (first, others) = block.split_at_mut(stride);
+            for other in others.chunks_exact_mut(stride) {
+                let parts = first.chunks_mut(PART).zip(other.chunks_mut(PART));
+                parallel::each(2 * stride, parts.collect(), |(first, other)| {
+                    combine(first, other, d, variables);
+                });
+            }
+        }
+        below = lower;
+    }
+    let parts = values.chunks_exact_mut(stride).collect();
+    parallel::each(states, parts, |part| transform_part(part, below, variables));
+}
+
+fn transform_part<A: Amount>(values: &mut [A], levels: &[usize], variables: Variables) {
+    let mut stride = values.len();
+    for &d in levels.iter().rev() {
+        stride /= d;
+        // Short strides that the compiler knows need no loop.
+        match (d, stride) {
+            (2, 1) => transform_axis(values, 2, 1, variables),
+            (2, 2) => transform_axis(values, 2, 2, variables),
+            (2, 4) => transform_axis(values, 2, 4, variables),
+            (2, 8) => transform_axis(values, 2, 8, variables),
+            _ => transform_axis(values, d, stride, variables),
+        }
+    }
+}
+
+/// Transforms one axis with `d` levels.
+#[inline(always)]
+fn transform_axis<A: Amount>(values: &mut [A], d: usize, stride: usize, variables: Variables) {
+    for block in values.chunks_exact_mut(d * stride) {
+        let (first, others) = block.split_at_mut(stride);
+        for other in others.chunks_exact_mut(stride) {
+            combine(first, other, d, variables);
+        }
+    }
+}
+
+/// What level 0 of an axis with `d` levels and another one make of each other.
+#[inline(always)]
+fn combine<A: Amount>(first: &mut [A], other: &mut [A], d: usize, variables: Variables) {
+    if d > 2 {
+        return other.copy_from_slice(first);
+    }
+    for (a, b) in first.iter_mut().zip(other) {
+        (*a, *b) = match variables {
+            Variables::Spins => (*a + *b, *a - *b),
+            Variables::Bits => (*a, *a + *b),
+        };
+    }
 }
 
 /// The index distance between neighbouring levels of every axis.

@@ -81,6 +81,30 @@ pub(crate) fn phase_table<V: Vector>(re: &mut [V::Real], im: &mut [V::Real], tab
     }
 }
 
+/// Amplitudes whose factors are looked up before they are multiplied: so many that what was written is no longer on its way.
+const STRIP: usize = 128;
+
+/// Multiplies every amplitude by the factor at its step.
+#[inline(always)]
+pub(crate) fn phase_steps<V: Vector>(
+    re: &mut [V::Real],
+    im: &mut [V::Real],
+    steps: &[u16],
+    table: Tile<V::Real>,
+) {
+    let (mut a, mut b) = ([V::Real::default(); STRIP], [V::Real::default(); STRIP]);
+    for ((re, im), steps) in re
+        .chunks_mut(STRIP)
+        .zip(im.chunks_mut(STRIP))
+        .zip(steps.chunks(STRIP))
+    {
+        for ((a, b), &step) in a.iter_mut().zip(&mut b).zip(steps) {
+            (*a, *b) = (table.0[usize::from(step)], table.1[usize::from(step)]);
+        }
+        phase_table::<V>(re, im, (&a, &b));
+    }
+}
+
 /// The product of two complex numbers.
 #[inline(always)]
 fn times<V: Vector>((a, b): (V, V), (x, y): (V, V)) -> (V, V) {

@@ -242,6 +242,13 @@ fn phases<T: Number>(case: &Case) {
     {
         assert!((a.to_f64() - b.to_f64()).abs() < 1e-6);
     }
+    let steps: Vec<u16> = (0..re.len()).map(|at| (at * 7 % re.len()) as u16).collect();
+    let in_steps = case.arrays::<T>(|isa, a, b| isa.phase_steps(a, b, &steps, (&re, &im)));
+    let looked_up =
+        |list: &[T]| -> Vec<T> { steps.iter().map(|&step| list[usize::from(step)]).collect() };
+    let (re_there, im_there) = (looked_up(&re), looked_up(&im));
+    let by_list = case.arrays::<T>(|isa, a, b| isa.phase_table(a, b, (&re_there, &im_there)));
+    assert_eq!(in_steps, by_list);
     // Rows and columns of ones change nothing.
     let (one, zero) = (
         vec![T::from_f64(1.0); re.len()],
