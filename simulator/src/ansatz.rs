@@ -20,6 +20,8 @@ const MOST_SINGLE: f64 = f32::MAX as f64 / 4.0;
 pub struct Ansatz<'a, T: Number = f64> {
     pub(crate) cost: &'a Cost,
     start: Start,
+    /// Amplitudes that are kept: all, or the half whose highest qubit is 0 where the other half mirrors it.
+    dimension: usize,
     mixers: Vec<AxisMixer>,
     pub(crate) layout: Layout,
     pub(crate) isa: InstructionSet,
@@ -85,11 +87,16 @@ impl<'a, T: Number> Ansatz<'a, T> {
         mixer_bytes: u64,
     ) -> Self {
         let whole_columns = matches!(cost.source(), Source::Pairwise(_));
-        let mut layout = Layout::new::<T>(
-            cost.register().levels(),
-            |axis| !matches!(mixers[axis], AxisMixer::Lattice(_)),
-            whole_columns,
-        );
+        let levels = cost.register().levels();
+        let in_lanes = |axis: usize| !matches!(mixers[axis], AxisMixer::Lattice(_));
+        // Both levels of the highest qubit are each other's mirror images, and stay so.
+        let even = cost.even() && mixers.iter().all(|mixer| *mixer == AxisMixer::Flip);
+        let half =
+            even.then(|| Layout::new::<T>(&levels[..levels.len() - 1], in_lanes, whole_columns, 2));
+        let half = half.filter(|layout| layout.groups.len() > 1);
+        let axes = levels.len() - usize::from(half.is_some());
+        let mut layout =
+            half.unwrap_or_else(|| Layout::new::<T>(levels, in_lanes, whole_columns, 1));
         // Costs come in chunks, which a gap must not cut.
         if !layout.groups[0]
             .amplitudes()
@@ -101,11 +108,15 @@ impl<'a, T: Number> Ansatz<'a, T> {
             .map(|group| Diagonal::new(cost, &layout, group))
             .collect();
         let (low, high) = start.axes().split_at(layout.groups[0].axes.end);
-        let product = (outer_product(low), outer_product(high));
+        let (high, left_out) = high.split_at(axes - low.len());
+        let mut product = (outer_product(low), outer_product(high));
+        let factor: f64 = left_out.iter().map(|w| w[0]).product();
+        product.1.iter_mut().for_each(|one| *one *= factor);
         let (states, scratch) = (Pool::new(), Pool::new());
         Self {
             cost,
             start,
+            dimension: levels[..axes].iter().product(),
             mixers,
             layout,
             isa,
@@ -166,7 +177,8 @@ impl<'a, T: Number> Ansatz<'a, T> {
         self.run(&circuit, plans, &mut psi, limits)?;
         self.spend(limits, angles.depth(), plans.len())?;
         let center = self.cost.mean();
-        let mean = circuit.run_mean(last, self.source(plans.len()), &mut psi, center);
+        let mean =
+            self.copies() * circuit.run_mean(last, self.source(plans.len()), &mut psi, center);
         self.leave(psi);
         Ok(center + mean)
     }
@@ -183,15 +195,15 @@ impl<'a, T: Number> Ansatz<'a, T> {
         limits: &Limits,
     ) -> Result<Vec<f64>, Error> {
         let one = |angles: &Angles| self.evaluate(objective, angles, limits);
-        let values = parallel::whole(self.cost.register().dimension(), sets.iter().collect(), one);
+        let values = parallel::whole(self.dimension, sets.iter().collect(), one);
         values.into_iter().collect()
     }
 
     /// Bytes and rough seconds of a run of `depth` layers.
     pub fn estimate(&self, depth: usize) -> Estimate {
         Estimate::new::<T>(
-            self.cost.register(),
-            &self.layout,
+            (self.dimension, self.cost.register().levels().len()),
+            (&self.layout, self.copies() as u64),
             depth,
             self.mixer_bytes,
             self.cost.bytes(),
@@ -201,7 +213,7 @@ impl<'a, T: Number> Ansatz<'a, T> {
     /// Work units of one run of `depth` layers.
     pub fn work(&self, depth: usize) -> u64 {
         let passes = 1 + depth.saturating_mul(self.passes_a_layer());
-        units(self.cost.register().dimension(), passes)
+        units(self.dimension, passes)
     }
 
     /// Passes that a layer counts for; on one group all layers are one pass, and still work.
@@ -211,14 +223,13 @@ impl<'a, T: Number> Ansatz<'a, T> {
 
     /// Pays for the pass at a place among those of `depth` layers.
     pub(crate) fn spend(&self, limits: &Limits, depth: usize, pass: usize) -> Result<(), Error> {
-        let dimension = self.cost.register().dimension();
         let passes = if self.layout.groups.len() == 1 {
             1 + depth
         } else {
             1
         };
         debug_assert!(pass <= depth.saturating_mul(self.passes_a_layer()));
-        Ok(limits.spend(units(dimension, passes))?)
+        Ok(limits.spend(units(self.dimension, passes))?)
     }
 
     /// Carries out passes, the first of which makes the start state.
@@ -250,6 +261,11 @@ impl<'a, T: Number> Ansatz<'a, T> {
         forward(self.layout.groups.len(), depth)
     }
 
+    /// How often every amplitude that is kept occurs in the state.
+    pub(crate) fn copies(&self) -> f64 {
+        (self.cost.register().dimension() / self.dimension) as f64
+    }
+
     /// Number of groups.
     pub(crate) fn groups(&self) -> usize {
         self.layout.groups.len()
@@ -262,6 +278,7 @@ impl<'a, T: Number> Ansatz<'a, T> {
             diagonals: &self.diagonals,
             isa: self.isa,
             angles,
+            mirrored: self.copies() > 1.0,
             pool: &self.scratch,
         }
     }
@@ -269,7 +286,7 @@ impl<'a, T: Number> Ansatz<'a, T> {
     /// Memory for a state, perhaps of an earlier run; what it holds means nothing.
     pub(crate) fn memory(&self) -> Amplitudes<T> {
         self.states
-            .take(|| Amplitudes::zeros(self.cost.register().dimension(), &self.layout))
+            .take(|| Amplitudes::zeros(self.dimension, &self.layout))
     }
 
     /// Leaves memory to the next run.

@@ -29,6 +29,8 @@ pub struct Cost {
     standard_deviation: f64,
     minimum_count: usize,
     minimum_index: usize,
+    /// Whether all axes are qubits and a state costs what its complement does.
+    even: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -141,7 +143,10 @@ impl Cost {
             .iter()
             .map(|term| (term.variables.as_slice(), term.coefficient));
         build::polynomial(&mut values, register, variables, each, offset);
-        Self::table(register, values)
+        let mut cost = Self::table(register, values)?;
+        // Two states that the terms make equal may have been added up in another order.
+        cost.even |= cost.is_on_qubits() && build::is_even(variables, terms);
+        Ok(cost)
     }
 
     fn new(register: &Register, values: Values) -> Result<Self, Error> {
@@ -154,8 +159,10 @@ impl Cost {
             standard_deviation: 0.0,
             minimum_count: 0,
             minimum_index: 0,
+            even: false,
         };
         cost.measure()?;
+        cost.even = cost.is_even();
         Ok(cost)
     }
 
@@ -189,6 +196,24 @@ impl Cost {
         self.mean = min + (mean + 0.5) * scale;
         self.standard_deviation = (squares / count - mean * mean).max(0.0).sqrt() * scale;
         Ok(())
+    }
+
+    fn is_on_qubits(&self) -> bool {
+        self.register.levels().iter().all(|&d| d == 2)
+    }
+
+    fn is_even(&self) -> bool {
+        self.is_on_qubits()
+            && match &self.values {
+                Values::Table(values) => build::is_mirrored(values),
+                Values::Indexed(cost) => build::is_mirrored(cost.index()),
+                Values::Pairwise(cost) => cost.is_even(),
+            }
+    }
+
+    /// Whether all axes are qubits and a state costs what its complement does.
+    pub(crate) fn even(&self) -> bool {
+        self.even
     }
 
     /// The register that the cost is defined on.
@@ -313,7 +338,16 @@ impl Cost {
 
     /// Applies `work` to the first index of every chunk and its costs.
     pub(crate) fn map_chunks<R: Send>(&self, work: impl Fn(usize, &[f64]) -> R + Sync) -> Vec<R> {
-        let (dimension, length) = (self.register.dimension(), self.chunk_len());
+        self.map_first_chunks(self.register.dimension(), work)
+    }
+
+    /// The same of the chunks below so many basis states, which are whole chunks or all states.
+    pub(crate) fn map_first_chunks<R: Send>(
+        &self,
+        dimension: usize,
+        work: impl Fn(usize, &[f64]) -> R + Sync,
+    ) -> Vec<R> {
+        let length = self.chunk_len();
         let chunks = (0..dimension.div_ceil(length)).collect();
         let one =
             |buffer: &mut Vec<f64>, chunk: usize| work(chunk * length, self.chunk(chunk, buffer));

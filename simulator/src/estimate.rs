@@ -2,7 +2,7 @@
 
 use crate::Register;
 use crate::kernels::Number;
-use crate::layout::Layout;
+use crate::layout::{Group, Layout};
 use crate::parallel;
 
 /// Seconds that one amplitude takes for one axis of a layer on one thread: `benches/layer.rs` takes 80 to 95 ms a layer of 24 qubits
@@ -30,8 +30,11 @@ pub struct Estimate {
 pub fn estimate(register: &Register, depth: usize) -> Estimate {
     let table = (register.dimension() as u64).saturating_mul(size_of::<f64>() as u64);
     Estimate::new::<f64>(
-        register,
-        &Layout::new::<f64>(register.levels(), |_| true, false),
+        (register.dimension(), register.levels().len()),
+        (
+            &Layout::new::<f64>(register.levels(), |_| true, false, 1),
+            1,
+        ),
         depth,
         0,
         table,
@@ -40,19 +43,19 @@ pub fn estimate(register: &Register, depth: usize) -> Estimate {
 
 impl Estimate {
     pub(crate) fn new<T: Number>(
-        register: &Register,
-        layout: &Layout,
+        (amplitudes, axes): (usize, usize),
+        (layout, tiles): (&Layout, u64),
         depth: usize,
         mixer_bytes: u64,
         cost_bytes: u64,
     ) -> Self {
         let amplitude = 2 * size_of::<T>() as u64;
-        let amplitudes = register.dimension() as u64;
+        let amplitudes = amplitudes as u64;
         let state = amplitudes.saturating_mul(amplitude);
-        // Of every thread: a tile, a block and its transposed copy, with two costs, two steps and four factors
+        // Of every thread: the tiles that it works on together, a block and its transposed copy, with two costs, two steps and four factors
         // an amplitude of a block.
         let block = (layout.block::<T>() as u64).saturating_mul(amplitude + 52);
-        let tile = (layout.tile() as u64).saturating_mul(amplitude);
+        let tile = (layout.tile() as u64).saturating_mul(amplitude * tiles);
         let threads = parallel::threads();
         // On one group a pass has the mixers of all layers, elsewhere of two.
         let mixers = if layout.groups.len() == 1 {
@@ -61,11 +64,9 @@ impl Estimate {
             2
         };
         let mixer_bytes = mixer_bytes.saturating_mul(mixers);
-        let tiles = layout
-            .groups
-            .iter()
-            .map(|group| register.dimension() / group.amplitudes());
-        let work = (tiles.max().unwrap_or(0) as u64).saturating_mul(BYTES_PER_TILE);
+        let tiles_of = |group: &Group| amplitudes / group.amplitudes() as u64;
+        let most = layout.groups.iter().map(tiles_of).max();
+        let work = most.unwrap_or(0).saturating_mul(BYTES_PER_TILE);
         let scratch = tile
             .saturating_add(block)
             .saturating_mul(threads)
@@ -75,7 +76,7 @@ impl Estimate {
             .saturating_add(scratch)
             .saturating_add(work);
         // The phase counts as two axes.
-        let axes = (register.levels().len() + 2) as f64;
+        let axes = (axes + 2) as f64;
         let seconds = amplitudes as f64 * axes * depth as f64 * SECONDS_PER_AMPLITUDE_AND_AXIS;
         Self {
             bytes,

@@ -95,8 +95,8 @@ impl<T: Number> Ansatz<'_, T> {
                 &mut lambda,
             );
             for (layer, overlaps) in overlaps.into_iter().rev().enumerate() {
-                gradient.gamma[layer] += 2.0 * overlaps.cost;
-                gradient.beta[layer] += 2.0 * overlaps.mixer;
+                gradient.gamma[layer] += 2.0 * self.copies() * overlaps.cost;
+                gradient.beta[layer] += 2.0 * self.copies() * overlaps.mixer;
             }
         }
         self.leave(psi);

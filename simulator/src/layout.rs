@@ -58,13 +58,14 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// For amplitudes of the precision `T`. `in_lanes` says of an axis whether its mixer works on lane bits; columns are whole axes where
-    /// `whole_columns` says that they must be.
+    /// `whole_columns` says that they must be; a thread works on so many `tiles` together.
     pub(crate) fn new<T: Number>(
         levels: &[usize],
         in_lanes: impl Fn(usize) -> bool,
         whole_columns: bool,
+        tiles: usize,
     ) -> Self {
-        let amplitude = 2 * size_of::<T>();
+        let amplitude = 2 * size_of::<T>() * tiles;
         let direct = direct_columns(levels, in_lanes, T::LANES);
         let (columns, column_axes) = direct.unwrap_or_else(|| whole(levels, COLUMNS, T::LANES));
         let all = levels.iter().fold(1_usize, |all, &d| all.saturating_mul(d));
@@ -75,7 +76,7 @@ impl Layout {
         ];
         let cut = sizes.map(|(tile, row)| {
             let end = take(levels, column_axes, columns, tile / amplitude);
-            (end, HIGH_TILE[1] / 2 / row)
+            (end, HIGH_TILE[1] / 2 / row / tiles)
         });
         let fits = |&&(end, most): &&(usize, usize)| all / product(&levels[..end]) <= most;
         let &(end, most) = cut.iter().find(fits).unwrap_or(&cut[0]);
@@ -297,7 +298,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn cut<T: Number>(levels: &[usize], whole_columns: bool) -> Layout {
-        Layout::new::<T>(levels, |_| true, whole_columns)
+        Layout::new::<T>(levels, |_| true, whole_columns, 1)
     }
 
     fn check<T: Number>(levels: &[usize], whole_columns: bool) {

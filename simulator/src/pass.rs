@@ -19,7 +19,7 @@ pub(crate) use scratch::Scratch;
 use crate::amplitudes::{Amplitudes, Views};
 use crate::cost::Linear;
 use crate::diagonal::{Diagonal, Phase, Position, positions};
-use crate::kernels::{Angle, InstructionSet, Number, Weight};
+use crate::kernels::{Angle, InstructionSet, Number, Turn, Weight};
 use crate::layout::{Group, Layout};
 use crate::mixer::AxisMixer;
 use crate::parallel;
@@ -35,6 +35,8 @@ pub(crate) struct Circuit<'a, T: Number> {
     pub(crate) isa: InstructionSet,
     /// One pair (γ, β) a layer.
     pub(crate) angles: Vec<(f64, f64)>,
+    /// Whether the states are kept by half: the highest axis is a qubit whose level 1 mirrors level 0.
+    pub(crate) mirrored: bool,
     /// Buffers that threads hand on from pass to pass.
     pub(crate) pool: &'a parallel::Pool<Scratch<T>>,
 }
@@ -60,6 +62,8 @@ struct Ready<T> {
     before: Option<(usize, Mix<T>)>,
     phase: Option<(usize, Phase<T>)>,
     after: Option<(usize, Mix<T>)>,
+    /// The turn of a mirrored qubit, in the stage that has the layer's phase and the mixer beside it.
+    mirror: Option<(usize, Turn)>,
 }
 
 impl<T: Number> Ready<T> {
@@ -90,10 +94,15 @@ impl<T: Number> Ready<T> {
                 ),
             )
         };
+        let beside = |layer: &usize| [stage.before, stage.after].contains(&Some(*layer));
+        let mirror = stage
+            .phase
+            .filter(|layer| circuit.mirrored && beside(layer));
         Self {
             before: stage.before.map(mix),
             phase: stage.phase.map(phase),
             after: stage.after.map(mix),
+            mirror: mirror.map(|layer| (layer, Turn::new(circuit.angles[layer].1))),
         }
     }
 }
@@ -116,36 +125,50 @@ struct Place {
     outside: Option<Linear>,
 }
 
-/// One tile's work.
-struct Job<'a, T> {
+/// One tile: its number, its place, what a thread will probably take next, and its memory.
+struct Part<V> {
     tile: usize,
     position: Position,
-    views: Views<'a, T>,
     ahead: Option<Ahead>,
+    views: V,
 }
 
-/// One tile's work on ψ and λ.
-type Both<'a, T> = ((Position, Option<Ahead>), (Views<'a, T>, Views<'a, T>));
+/// What a thread works on at once: a tile, and of a state that is kept by half the tile that holds its partners, mirrored.
+struct Job<V> {
+    near: Part<V>,
+    far: Option<Part<V>>,
+}
 
-/// The work of a pass, tile by tile.
-fn jobs<'a, T: Number>(group: &Group, from: From, psi: &'a mut Amplitudes<T>) -> Vec<Job<'a, T>> {
-    let positions: Vec<Position> = positions(group, psi.dimension()).collect();
-    let next = |tile: usize| match from {
-        From::Memory => Ahead::new(group, &[&*psi], positions.get(tile + 1).copied()),
-        From::Product { .. } => None,
+impl<V> Job<V> {
+    fn parts(&mut self) -> impl Iterator<Item = &mut Part<V>> {
+        std::iter::once(&mut self.near).chain(&mut self.far)
+    }
+}
+
+/// The work of a pass, given the tiles' places, what it is to say of a place that comes next, and their memory.
+fn jobs<V>(
+    positions: Vec<Position>,
+    ahead: Vec<Option<Ahead>>,
+    views: impl Iterator<Item = V>,
+    mirrored: bool,
+) -> Vec<Job<V>> {
+    let parts = positions.into_iter().zip(ahead).zip(views).enumerate();
+    let part = |(tile, ((position, ahead), views))| Part {
+        tile,
+        position,
+        ahead,
+        views,
     };
-    let ahead: Vec<Option<Ahead>> = (0..positions.len()).map(next).collect();
-    let parts = positions
-        .into_iter()
-        .zip(ahead)
-        .zip(psi.tiles(group))
-        .enumerate();
-    parts
-        .map(|(tile, ((position, ahead), views))| Job {
-            tile,
-            position,
-            views,
-            ahead,
+    let mut near: Vec<Part<V>> = parts.map(part).collect();
+    let mut far = if mirrored {
+        near.split_off(near.len() / 2)
+    } else {
+        Vec::new()
+    };
+    near.into_iter()
+        .map(|near| Job {
+            near,
+            far: far.pop(),
         })
         .collect()
 }
@@ -166,14 +189,49 @@ impl<T: Number> Circuit<'_, T> {
         }
     }
 
+    /// The work of a pass on one state.
+    fn jobs<'s>(
+        &self,
+        group: &Group,
+        from: From,
+        psi: &'s mut Amplitudes<T>,
+    ) -> Vec<Job<Views<'s, T>>> {
+        let positions: Vec<Position> = positions(group, psi.dimension()).collect();
+        let ahead = match from {
+            From::Memory => self.ahead(group, &[&*psi], &positions),
+            From::Product { .. } => vec![None; positions.len()],
+        };
+        jobs(positions, ahead, psi.tiles(group), self.mirrored)
+    }
+
+    /// What each tile's thread will probably take next: the next tile, and of those that mirror others the one before.
+    fn ahead(
+        &self,
+        group: &Group,
+        states: &[&Amplitudes<T>],
+        positions: &[Position],
+    ) -> Vec<Option<Ahead>> {
+        let far = if self.mirrored {
+            positions.len() / 2
+        } else {
+            positions.len()
+        };
+        let next = |tile: usize| if tile < far { tile + 1 } else { tile - 1 };
+        (0..positions.len())
+            .map(|tile| Ahead::new(group, states, positions.get(next(tile)).copied()))
+            .collect()
+    }
+
     /// Carries out a pass.
     pub(crate) fn run(&self, plan: &Plan, from: From, psi: &mut Amplitudes<T>) {
         let pass = self.pass(plan);
-        self.work(&pass, jobs(pass.group, from, psi), |scratch, job| {
-            let mut views = job.views;
-            pass.load(from, job.tile, &views, &mut scratch.states[0]);
-            pass.apply(&pass.place(job.position), job.ahead, scratch, true);
-            scratch.states[0].scatter(pass.isa, pass.group, &mut views, pass.last_turn());
+        let jobs = self.jobs(pass.group, from, psi);
+        self.work(&pass, jobs, |scratch, mut job| {
+            pass.load_all(from, &mut job, scratch);
+            pass.apply(&mut job, scratch, true);
+            for (part, [state, _]) in job.parts().zip(&scratch.tiles) {
+                state.scatter(pass.isa, pass.group, &mut part.views, pass.last_turn());
+            }
         });
     }
 
@@ -186,11 +244,11 @@ impl<T: Number> Circuit<'_, T> {
         center: f64,
     ) -> f64 {
         let pass = self.pass(plan);
-        let means = self.work(&pass, jobs(pass.group, from, psi), |scratch, job| {
-            pass.load(from, job.tile, &job.views, &mut scratch.states[0]);
-            let place = pass.place(job.position);
-            pass.apply(&place, job.ahead, scratch, false);
-            pass.mean(&place, scratch, center)
+        let jobs = self.jobs(pass.group, from, psi);
+        let means = self.work(&pass, jobs, |scratch, mut job| {
+            pass.load_all(from, &mut job, scratch);
+            pass.apply(&mut job, scratch, false);
+            pass.mean(&mut job, scratch, center)
         });
         means.into_iter().sum()
     }
@@ -202,14 +260,15 @@ impl<T: Number> Circuit<'_, T> {
         jobs: Vec<J>,
         work: impl Fn(&mut Scratch<T>, J) -> R + Sync,
     ) -> Vec<R> {
-        let amplitudes = jobs.len() * pass.group.amplitudes();
-        parallel::map(
-            amplitudes,
-            jobs,
-            self.pool,
-            || Scratch::new(self.layout),
-            work,
-        )
+        let tiles = self.tiles();
+        let amplitudes = jobs.len() * tiles * pass.group.amplitudes();
+        let scratch = || Scratch::new(self.layout, tiles);
+        parallel::map(amplitudes, jobs, self.pool, scratch, work)
+    }
+
+    /// Tiles that a thread works on at once.
+    fn tiles(&self) -> usize {
+        if self.mirrored { 2 } else { 1 }
     }
 
     /// Carries out a backward pass on ψ and λ; the first one makes λ of ψ.
@@ -229,28 +288,32 @@ impl<T: Number> Circuit<'_, T> {
         } else {
             &[&*psi, &*lambda]
         };
-        let next = |tile: usize| Ahead::new(pass.group, states, positions.get(tile + 1).copied());
-        let ahead: Vec<Option<Ahead>> = (0..positions.len()).map(next).collect();
+        let ahead = self.ahead(pass.group, states, &positions);
         let tiles = psi.tiles(pass.group).zip(lambda.tiles(pass.group));
-        let parts = positions.into_iter().zip(ahead).zip(tiles).collect();
-        let work = |scratch: &mut Scratch<T>,
-                    ((position, ahead), (mut psi, mut lambda)): Both<T>| {
-            let place = pass.place(position);
+        let parts = jobs(positions, ahead, tiles, self.mirrored);
+        let work = |scratch: &mut Scratch<T>, mut job: Job<(Views<T>, Views<T>)>| {
             // λ is made of ψ as it stands in memory.
             let turn = if weight.is_some() {
                 None
             } else {
                 pass.first_turn()
             };
-            scratch.states[0].gather(pass.isa, pass.group, &psi, turn);
-            match weight {
-                Some(weight) => pass.weigh(&place, scratch, weight),
-                None => scratch.states[1].gather(pass.isa, pass.group, &lambda, turn),
+            let Scratch { tiles, buffers } = scratch;
+            for (part, [psi, lambda]) in job.parts().zip(tiles) {
+                psi.gather(pass.isa, pass.group, &part.views.0, turn);
+                match weight {
+                    Some(weight) => {
+                        pass.weigh(&pass.place(part.position), [psi, lambda], buffers, weight)
+                    }
+                    None => lambda.gather(pass.isa, pass.group, &part.views.1, turn),
+                }
             }
             let mut overlaps = vec![Overlaps::default(); pass.layers.len()];
-            pass.apply_back(&place, ahead, scratch, (lead, turn), &mut overlaps);
-            scratch.states[0].scatter(pass.isa, pass.group, &mut psi, pass.last_turn());
-            scratch.states[1].scatter(pass.isa, pass.group, &mut lambda, pass.last_turn());
+            pass.apply_back(&mut job, scratch, (lead, turn), &mut overlaps);
+            for (part, [psi, lambda]) in job.parts().zip(&scratch.tiles) {
+                psi.scatter(pass.isa, pass.group, &mut part.views.0, pass.last_turn());
+                lambda.scatter(pass.isa, pass.group, &mut part.views.1, pass.last_turn());
+            }
             overlaps
         };
         let parts = self.work(&pass, parts, work);

@@ -1,8 +1,8 @@
 //! Drawing basis states, and the most probable ones.
 
-use crate::kernels::{Number, Tile};
+use crate::kernels::Number;
 use crate::parallel;
-use crate::state::probability;
+use crate::state::Chunk;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::cmp::Ordering;
@@ -12,14 +12,9 @@ const CHUNKS_OF_A_PART: usize = 32;
 
 /// Draws by inversion: uniform numbers in ascending order against the cumulative sums. Each chunk of the state takes the numbers that fall
 /// between its sums.
-pub(crate) fn sample<T: Number>(chunks: Vec<Tile<T>>, shots: u64, seed: u64) -> Vec<(usize, u64)> {
-    let dimension = chunks.iter().map(|chunk| chunk.0.len()).sum();
-    let sum = |(re, im): Tile<T>| {
-        re.iter()
-            .zip(im)
-            .map(|(&re, &im)| probability(re, im))
-            .sum::<f64>()
-    };
+pub(crate) fn sample<T: Number>(chunks: Vec<Chunk<T>>, shots: u64, seed: u64) -> Vec<(usize, u64)> {
+    let dimension = chunks.iter().map(Chunk::len).sum();
+    let sum = |chunk: Chunk<T>| chunk.probabilities().sum::<f64>();
     let sums = parallel::each(dimension, chunks.clone(), sum);
     let draws = draws(shots, seed, sums.iter().sum());
     let mut parts = Vec::with_capacity(chunks.len());
@@ -28,9 +23,9 @@ pub(crate) fn sample<T: Number>(chunks: Vec<Tile<T>>, shots: u64, seed: u64) -> 
         let here = rest.partition_point(|&draw| draw < below + sum);
         let (draws, others) = rest.split_at(here);
         parts.push((first, chunk, below, draws));
-        (first, below, rest) = (first + chunk.0.len(), below + sum, others);
+        (first, below, rest) = (first + chunk.len(), below + sum, others);
     }
-    let count = |(first, chunk, below, draws): (usize, Tile<T>, f64, &[f64])| {
+    let count = |(first, chunk, below, draws): (usize, Chunk<T>, f64, &[f64])| {
         count(first, chunk, below, draws)
     };
     parallel::each(dimension, parts, count).concat()
@@ -51,17 +46,16 @@ fn draws(shots: u64, seed: u64, total: f64) -> Vec<f64> {
 /// Counts ascending draws against the cumulative sums of one chunk, which starts at index `first` and at the sum `below`.
 fn count<T: Number>(
     first: usize,
-    (re, im): Tile<T>,
+    chunk: Chunk<T>,
     mut below: f64,
     mut draws: &[f64],
 ) -> Vec<(usize, u64)> {
     let mut counts = Vec::new();
     let mut last = None;
-    for (index, (&re, &im)) in re.iter().zip(im).enumerate() {
+    for (index, probability) in chunk.probabilities().enumerate() {
         if draws.is_empty() {
             break;
         }
-        let probability = probability(re, im);
         below += probability;
         let here = draws.iter().take_while(|&&draw| draw < below).count();
         if here > 0 {
@@ -84,26 +78,20 @@ fn count<T: Number>(
 }
 
 /// The `k` most probable states. Every chunk brings its own `k`, and several chunks together no more.
-pub(crate) fn top<T: Number>(chunks: Vec<Tile<T>>, k: usize) -> Vec<(usize, f64)> {
-    let dimension = chunks.iter().map(|chunk| chunk.0.len()).sum();
-    let place = |first: &mut usize, chunk: Tile<'_, T>| {
+pub(crate) fn top<'a, T: Number>(chunks: Vec<Chunk<'a, T>>, k: usize) -> Vec<(usize, f64)> {
+    let dimension = chunks.iter().map(Chunk::len).sum();
+    let place = |first: &mut usize, chunk: Chunk<'a, T>| {
         let here = *first;
-        *first += chunk.0.len();
-        here
+        *first += chunk.len();
+        Some((here, chunk))
     };
-    let mut first = 0;
-    let parts: Vec<(usize, Tile<T>)> = chunks
-        .into_iter()
-        .map(|chunk| (place(&mut first, chunk), chunk))
-        .collect();
-    let best = |parts: &[(usize, Tile<T>)]| {
-        parts
-            .iter()
-            .fold(Vec::new(), |mut best, (first, (re, im))| {
-                let states = re.iter().zip(*im).map(|(&re, &im)| probability(re, im));
-                best.extend(states.enumerate().map(|(at, p)| (first + at, p)));
-                first_k(best, k)
-            })
+    let parts: Vec<(usize, Chunk<T>)> = chunks.into_iter().scan(0, place).collect();
+    let best = |parts: &[(usize, Chunk<T>)]| {
+        parts.iter().fold(Vec::new(), |mut best, (first, chunk)| {
+            let states = chunk.probabilities().enumerate();
+            best.extend(states.map(|(at, p)| (first + at, p)));
+            first_k(best, k)
+        })
     };
     first_k(
         parallel::each(dimension, parts.chunks(CHUNKS_OF_A_PART).collect(), best).concat(),

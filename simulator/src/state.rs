@@ -6,7 +6,8 @@ use crate::quantile;
 use crate::sample;
 use crate::{Cost, Error, Objective};
 
-/// N amplitudes with the cost that they were made for.
+/// N amplitudes with the cost that they were made for. Of an even cost on qubits only the half is kept whose highest qubit is 0: the
+/// amplitude of a state is that of its complement.
 #[derive(Debug, Clone)]
 pub struct State<'a, T: Number = f64> {
     cost: &'a Cost,
@@ -30,24 +31,35 @@ impl<'a, T: Number> State<'a, T> {
 
     /// Real and imaginary part of the amplitude of a basis state, `None` for an index of N or more.
     pub fn amplitude(&self, index: usize) -> Option<(T, T)> {
-        if index >= self.psi.dimension() {
-            return None;
-        }
-        let (re, im) = self.psi.range(index..index + 1);
+        let last = self.cost.register().dimension() - 1;
+        let complement = last.checked_sub(index)?;
+        let kept = if index < self.psi.dimension() {
+            index
+        } else {
+            complement
+        };
+        let (re, im) = self.psi.range(kept..kept + 1);
         Some((re[0], im[0]))
     }
 
     /// Real and imaginary parts of all amplitudes, in the order of the basis states.
     pub fn amplitudes(&self) -> (Vec<T>, Vec<T>) {
-        let (re, im): (Vec<&[T]>, Vec<&[T]>) = self.chunks().unzip();
-        (re.concat(), im.concat())
+        let kept: (Vec<&[T]>, Vec<&[T]>) = self.kept().unzip();
+        let (mut re, mut im) = (kept.0.concat(), kept.1.concat());
+        if self.is_half() {
+            re.extend_from_within(..);
+            im.extend_from_within(..);
+            re[self.psi.dimension()..].reverse();
+            im[self.psi.dimension()..].reverse();
+        }
+        (re, im)
     }
 
     /// The probabilities of all basis states.
     pub fn probabilities(&self) -> Vec<f64> {
-        let chunks = self.chunks();
-        chunks
-            .flat_map(|(re, im)| re.iter().zip(im).map(|(&re, &im)| probability(re, im)))
+        self.chunks()
+            .iter()
+            .flat_map(Chunk::probabilities)
             .collect()
     }
 
@@ -90,7 +102,11 @@ impl<'a, T: Number> State<'a, T> {
     /// A share α outside (0, 1].
     pub fn quantile(&self, alpha: f64) -> Result<f64, Error> {
         Objective::CVaR(alpha).check()?;
-        Ok(quantile::quantile(self.cost, &self.psi, alpha))
+        Ok(quantile::quantile(
+            self.cost,
+            &self.psi,
+            alpha / self.copies(),
+        ))
     }
 
     /// The value of an objective.
@@ -127,26 +143,67 @@ impl<'a, T: Number> State<'a, T> {
 
     /// Draws `shots` basis states; distinct ones by ascending index with their counts. The same seed gives the same draw.
     pub fn sample(&self, shots: u64, seed: u64) -> Vec<(usize, u64)> {
-        sample::sample(self.chunks().collect(), shots, seed)
+        sample::sample(self.chunks(), shots, seed)
     }
 
     /// The `k` most probable basis states with their probabilities, the most probable first, equal ones by ascending index.
     pub fn top(&self, k: usize) -> Vec<(usize, f64)> {
-        sample::top(self.chunks().collect(), k)
+        sample::top(self.chunks(), k)
+    }
+
+    fn is_half(&self) -> bool {
+        self.psi.dimension() < self.cost.register().dimension()
+    }
+
+    /// How often every amplitude that is kept occurs.
+    fn copies(&self) -> f64 {
+        if self.is_half() { 2.0 } else { 1.0 }
     }
 
     /// Adds up a kernel's sums over the chunks, in their order.
     fn sum(&self, kernel: impl Fn(Tile<T>, &[f64]) -> f64 + Sync) -> f64 {
         let part =
             |first: usize, costs: &[f64]| kernel(self.psi.range(first..first + costs.len()), costs);
-        self.cost.map_chunks(part).into_iter().sum()
+        let sums = self.cost.map_first_chunks(self.psi.dimension(), part);
+        self.copies() * sums.into_iter().sum::<f64>()
     }
 
-    /// The amplitudes in the cost's chunks, in order.
-    fn chunks(&self) -> impl Iterator<Item = Tile<'_, T>> {
+    /// The amplitudes that are kept, in the cost's chunks, in order.
+    fn kept(&self) -> impl DoubleEndedIterator<Item = Tile<'_, T>> {
         let (dimension, length) = (self.psi.dimension(), self.cost.chunk_len());
         let chunk = move |first: usize| self.psi.range(first..(first + length).min(dimension));
         (0..dimension).step_by(length).map(chunk)
+    }
+
+    /// All amplitudes, in order.
+    fn chunks(&self) -> Vec<Chunk<'_, T>> {
+        let chunk = |mirrored| move |tile| Chunk { tile, mirrored };
+        let mirrored = self.is_half().then(|| self.kept().rev().map(chunk(true)));
+        self.kept()
+            .map(chunk(false))
+            .chain(mirrored.into_iter().flatten())
+            .collect()
+    }
+}
+
+/// Neighbouring amplitudes, perhaps to be read backward.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chunk<'a, T> {
+    tile: Tile<'a, T>,
+    mirrored: bool,
+}
+
+impl<T: Number> Chunk<'_, T> {
+    pub(crate) fn len(&self) -> usize {
+        self.tile.0.len()
+    }
+
+    /// `|re + i·im|²` of each.
+    pub(crate) fn probabilities(&self) -> impl Iterator<Item = f64> {
+        let (re, im) = self.tile;
+        let last = self.len().wrapping_sub(1);
+        let place = move |at: usize| if self.mirrored { last - at } else { at };
+        (0..self.len()).map(move |at| probability(re[place(at)], im[place(at)]))
     }
 }
 

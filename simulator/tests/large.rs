@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use ketscale_simulator::{
-    Angles, Ansatz, Cost, Limits, Mixer, Number, Objective, Register, Start, State, Table,
+    Angles, Ansatz, Cost, Limits, Mixer, Number, Objective, Register, Start, State, Table, Term,
 };
 use num_complex::Complex64;
 
@@ -279,4 +279,124 @@ fn gradients_on_several_groups() {
             }
         }
     }
+}
+
+/// Products of `degree` spins, some of them, with the coefficients that are given their number.
+fn products(n: usize, degree: usize, coefficient: impl Fn(usize) -> f64) -> Vec<Term> {
+    let term = |at: usize| Term {
+        variables: (0..degree).map(|k| (at + k * (k + at % 3)) % n).collect(),
+        coefficient: coefficient(at),
+    };
+    let distinct =
+        |term: &Term| (1..degree).all(|k| !term.variables[..k].contains(&term.variables[k]));
+    (0..3 * n).map(term).filter(distinct).collect()
+}
+
+/// Costs that are even, each with the same one but for a difference that no amplitude shows.
+fn even_costs(n: usize) -> Vec<[Cost; 2]> {
+    let register = Register::qubits(n).unwrap();
+    let odd = Term {
+        variables: vec![1],
+        coefficient: 1e-200,
+    };
+    let pairs = products(n, 2, |at| (at as f64).sin());
+    let build = |terms: &[Term]| Cost::from_terms(&register, terms, 0.5).unwrap();
+    let quadratic = [build(&pairs), build(&[&pairs[..], &[odd]].concat())];
+    let spoilt = |terms: &[Term]| {
+        let cost = build(terms);
+        let mut values = cost.values().into_owned();
+        values[0] += 1e-12;
+        [cost, Cost::table(&register, values).unwrap()]
+    };
+    let whole = products(n, 4, |at| (at % 7) as f64 - 3.0);
+    let others = products(n, 4, |at| 0.3 * (at as f64).cos());
+    vec![quadratic, spoilt(&whole), spoilt(&others)]
+}
+
+/// What a state of which half is kept says, against the whole one.
+fn check_half<T: Number>(half: &Ansatz<T>, whole: &Ansatz<T>, tolerance: f64) {
+    assert!(half.estimate(1).seconds < 0.6 * whole.estimate(1).seconds);
+    for layers in 0..=3 {
+        let angles = angles(layers);
+        let close = |a: f64, b: f64, what: &str| {
+            assert!(
+                (a - b).abs() < tolerance,
+                "{layers} layers, {what}: {a}, {b}"
+            );
+        };
+        let all = |a: &[f64], b: &[f64], what: &str| {
+            assert_eq!(a.len(), b.len());
+            a.iter().zip(b).for_each(|(&a, &b)| close(a, b, what));
+        };
+        let run = |ansatz: &Ansatz<T>| {
+            let state = ansatz.evolve(&angles, &Limits::none()).unwrap();
+            (
+                state.probabilities(),
+                state.top(5),
+                state.marginals().concat(),
+            )
+        };
+        let (a, b) = (run(half), run(whole));
+        all(&a.0, &b.0, "probabilities");
+        all(&a.2, &b.2, "marginals");
+        let shares = |top: &[(usize, f64)]| top.iter().map(|top| top.1).collect::<Vec<f64>>();
+        all(&shares(&a.1), &shares(&b.1), "top");
+        let states = [half, whole].map(|ansatz| ansatz.evolve(&angles, &Limits::none()).unwrap());
+        let [a, b] = &states;
+        let last = a.probabilities().len() - 1;
+        for index in [0, 5, last / 2, last / 2 + 1, last] {
+            let [a, b] = [a, b].map(|state| state.amplitude(index).unwrap());
+            close(a.0.to_f64(), b.0.to_f64(), "real part");
+            close(a.1.to_f64(), b.1.to_f64(), "imaginary part");
+        }
+        assert_eq!(a.amplitude(last + 1), None);
+        assert_eq!(a.amplitudes().0.len(), last + 1);
+        close(a.norm(), 1.0, "norm");
+        close(a.expectation(), b.expectation(), "expectation");
+        close(a.variance(), b.variance(), "variance");
+        close(
+            a.probability_of_minimum(),
+            b.probability_of_minimum(),
+            "minimum",
+        );
+        close(a.cvar(0.2).unwrap(), b.cvar(0.2).unwrap(), "CVaR");
+        close(
+            a.quantile(0.2).unwrap(),
+            b.quantile(0.2).unwrap(),
+            "quantile",
+        );
+        if size_of::<T>() == 8 {
+            assert_eq!(a.sample(1000, 7), b.sample(1000, 7));
+        }
+        for objective in [Objective::Expectation, Objective::CVaR(0.2)] {
+            let run = |ansatz: &Ansatz<T>| {
+                let value = ansatz
+                    .evaluate(objective, &angles, &Limits::none())
+                    .unwrap();
+                let gradient = ansatz
+                    .gradient(objective, &angles, &Limits::none())
+                    .unwrap();
+                [vec![value, gradient.value], gradient.gamma, gradient.beta].concat()
+            };
+            // Steep in γ.
+            let scale = |list: Vec<f64>| list.iter().map(|x| x / 50.0).collect::<Vec<f64>>();
+            all(&scale(run(half)), &scale(run(whole)), "gradient");
+        }
+    }
+}
+
+#[test]
+fn even_costs_keep_half_the_state() {
+    for n in [17, 18] {
+        for [even, spoilt] in &even_costs(n) {
+            let start = even.uniform_start();
+            let [half, whole] =
+                [even, spoilt].map(|cost| Ansatz::new(cost, Mixer::Complete, &start).unwrap());
+            check_half(&half, &whole, 1e-9);
+            let [half, whole] = [half, whole].map(|ansatz| ansatz.in_single_precision().unwrap());
+            check_half(&half, &whole, 1e-3);
+        }
+    }
+    let [even, _] = &even_costs(17)[0];
+    check_costs(&[even], &even.uniform_start(), 3);
 }

@@ -235,6 +235,24 @@ fn combine<A: Amount>(first: &mut [A], other: &mut [A], d: usize, variables: Var
     }
 }
 
+/// Whether no term changes when all spins do.
+pub(super) fn is_even(variables: Variables, terms: &[Term]) -> bool {
+    let even = |term: &Term| term.variables.len().is_multiple_of(2) || term.coefficient == 0.0;
+    variables == Variables::Spins && terms.iter().all(even)
+}
+
+/// Whether a list reads the same backward.
+pub(super) fn is_mirrored<N: PartialEq + Sync>(list: &[N]) -> bool {
+    let (first, second) = list.split_at(list.len() / 2);
+    let equal = |(first, second): (&[N], &[N])| first.iter().eq(second.iter().rev());
+    let parts = first.chunks(PART).zip(second.rchunks(PART));
+    // Most lists fail at once.
+    parts.clone().take(1).all(equal)
+        && parallel::each(list.len(), parts.collect(), equal)
+            .into_iter()
+            .all(|equal| equal)
+}
+
 /// The index distance between neighbouring levels of every axis.
 fn strides(levels: &[usize]) -> Vec<usize> {
     let step = |stride: &mut usize, &d: &usize| Some(std::mem::replace(stride, *stride * d));

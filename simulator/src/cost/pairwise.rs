@@ -113,6 +113,17 @@ impl Pairwise {
         sum
     }
 
+    /// Whether on qubits a state costs what its complement does.
+    pub(crate) fn is_even(&self) -> bool {
+        let levels = self.single.len();
+        // On qubits the other level of an axis has the number with the last bit changed.
+        let mirrored = |at: usize| {
+            self.pair[at] == self.pair[((at / levels) ^ 1) * levels + ((at % levels) ^ 1)]
+        };
+        self.single.chunks_exact(2).all(|axis| axis[0] == axis[1])
+            && (0..self.pair.len()).all(mirrored)
+    }
+
     /// Numbers that are kept.
     pub(crate) fn numbers(&self) -> usize {
         self.single.len() + self.pair.len() + self.chunk.len()

@@ -4,6 +4,7 @@
 //! `j`, and the `d` amplitudes with the same `i` are a *column*. Strides are whole vectors. Axes below one vector have kernels of
 //! their own: there a digit is some bits of the lane's number.
 
+use super::TileMut;
 use super::vector::{Number, Vector};
 
 /// Runs a block for every number below N ≤ 16, written out: loops over arrays of vectors that the compiler leaves as loops would keep
@@ -241,6 +242,40 @@ fn turn_lanes_by<V: Vector, const N: usize, const COTANGENT: bool>(
             x.store(re, j * stride);
             y.store(im, j * stride);
         });
+    }
+}
+
+/// Turns a qubit whose partners are mirrored: index `i` of one tile has its partner at `length − 1 − i` of the other.
+#[inline(always)]
+pub(crate) fn turn_mirrored<V: Vector>(near: TileMut<V::Real>, far: TileMut<V::Real>, turn: Turn) {
+    match turn {
+        Turn::Tangent(t) => turn_mirrored_by::<V, false>(near, far, t),
+        Turn::Cotangent(t) => turn_mirrored_by::<V, true>(near, far, t),
+    }
+}
+
+#[inline(always)]
+fn turn_mirrored_by<V: Vector, const COTANGENT: bool>(
+    near: TileMut<V::Real>,
+    far: TileMut<V::Real>,
+    t: f64,
+) {
+    let t = V::splat(V::Real::from_f64(t));
+    let length = near.0.len();
+    for at in (0..length).step_by(V::Real::LANES) {
+        let there = length - V::Real::LANES - at;
+        let (mut even, mut odd) = (
+            [V::load(near.0, at), V::load(far.1, there).reversed()],
+            [V::load(near.1, at), V::load(far.0, there).reversed()],
+        );
+        turn_column::<V, 2, COTANGENT, false>(t, &mut even);
+        turn_column::<V, 2, COTANGENT, true>(t, &mut odd);
+        // In cotangent form real and imaginary parts have changed places.
+        let (a, b) = if COTANGENT { (odd, even) } else { (even, odd) };
+        a[0].store(near.0, at);
+        b[0].store(near.1, at);
+        b[1].reversed().store(far.0, there);
+        a[1].reversed().store(far.1, there);
     }
 }
 

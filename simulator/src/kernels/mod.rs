@@ -19,6 +19,7 @@ macro_rules! for_each_kernel {
             turn_lanes1 = mix::turn_lanes[2], (re: &mut [$t], im: &mut [$t], lanes: u32, turn: Turn);
             turn_lanes2 = mix::turn_lanes[4], (re: &mut [$t], im: &mut [$t], lanes: u32, turn: Turn);
             turn_lanes3 = mix::turn_lanes[8], (re: &mut [$t], im: &mut [$t], lanes: u32, turn: Turn);
+            turn_mirrored = mix::turn_mirrored[], (near: TileMut<'_, $t>, far: TileMut<'_, $t>, turn: Turn);
             reflect = mix::reflect[], (re: &mut [$t], im: &mut [$t], stride: usize, w: &[f64], factor: (f64, f64));
             reflect_lanes = mix::reflect_lanes[], (re: &mut [$t], im: &mut [$t], bits: (u32, u32), w: &[$t], factor: (f64, f64));
             multiply = mix::multiply[], (re: &mut [$t], im: &mut [$t], stride: usize, d: usize, u_re: &[f64], u_im: &[f64]);
@@ -26,6 +27,7 @@ macro_rules! for_each_kernel {
             overlap_turn2 = overlap::overlap_turn[4], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize) -> f64;
             overlap_turn3 = overlap::overlap_turn[8], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize) -> f64;
             overlap_turn_lanes = overlap::overlap_turn_lanes[], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, lanes: u32) -> f64;
+            overlap_mirrored = overlap::overlap_mirrored[], (psi: [Tile<'_, $t>; 2], lambda: [Tile<'_, $t>; 2]) -> f64;
             overlap_reflect = overlap::overlap_reflect[], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize, w: &[f64]) -> f64;
             overlap_reflect_lanes = overlap::overlap_reflect_lanes[], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, bits: (u32, u32), w: &[$t]) -> f64;
             overlap_multiply = overlap::overlap_multiply[], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize, d: usize, b: &[f64]) -> f64;
@@ -113,6 +115,8 @@ pub use vector::Number;
 
 /// Real and imaginary parts of a tile.
 pub(crate) type Tile<'a, T> = (&'a [T], &'a [T]);
+/// The same, to be written.
+pub(crate) type TileMut<'a, T> = (&'a mut [T], &'a mut [T]);
 
 /// An instruction set that this machine has: the only way to one is to ask for it here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

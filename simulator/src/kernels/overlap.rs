@@ -76,6 +76,25 @@ pub(crate) fn overlap_turn_lanes<V: Vector>(
     sum.total()
 }
 
+/// Of X on the qubit whose partners are mirrored: index `i` of one tile has its partner at `length − 1 − i` of the other.
+#[inline(always)]
+pub(crate) fn overlap_mirrored<V: Vector>(
+    psi: [Tile<V::Real>; 2],
+    lambda: [Tile<V::Real>; 2],
+) -> f64 {
+    let mut sum = Sum::ZERO;
+    for (psi, lambda) in [(psi[0], lambda[1]), (psi[1], lambda[0])] {
+        let length = psi.0.len();
+        for at in (0..length).step_by(V::Real::LANES) {
+            let there = length - V::Real::LANES - at;
+            let (x, y) = (V::load(psi.0, there), V::load(psi.1, there));
+            let part = V::load(lambda.0, at).mul(y.reversed());
+            sum.add(V::load(lambda.1, at).neg_mul_add(x.reversed(), part));
+        }
+    }
+    sum.total()
+}
+
 /// Of `|w⟩⟨w|` on an axis: `Im Σ conj(⟨w|λ⟩)⟨w|ψ⟩` over all columns.
 #[inline(always)]
 pub(crate) fn overlap_reflect<V: Vector>(

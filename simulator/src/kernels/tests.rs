@@ -149,6 +149,38 @@ fn turns_in_lanes<T: Number>(case: &Case) {
     }
 }
 
+/// Partners in another tile, mirrored, against partners in the same one.
+fn turns_mirrored<T: Number>(case: &Case) {
+    let turn = Turn::new(case.angles[0]);
+    let half = case.array::<T>(0).len() / 2;
+    let reverse = |list: &mut [T]| list[half..].reverse();
+    let found = case.arrays::<T>(|isa, re, im| {
+        let ((near_re, far_re), (near_im, far_im)) = (re.split_at_mut(half), im.split_at_mut(half));
+        isa.turn_mirrored((near_re, near_im), (far_re, far_im), turn);
+    });
+    let expected = case.arrays::<T>(|isa, re, im| {
+        reverse(re);
+        reverse(im);
+        isa.turn1(re, im, half, turn);
+        reverse(re);
+        reverse(im);
+    });
+    assert!(found == expected, "{turn:?}");
+    let found = case.number::<T>(|isa, psi, lambda| {
+        let [psi, lambda] =
+            [psi, lambda].map(|(re, im)| [(&re[..half], &im[..half]), (&re[half..], &im[half..])]);
+        isa.overlap_mirrored(psi, lambda)
+    });
+    let mut lists = [0, 1, 2, 3].map(|at| case.array::<T>(at));
+    lists.iter_mut().for_each(|list| reverse(list));
+    let [a, b, c, d] = &lists;
+    let expected = InstructionSet::SCALAR.overlap_turn1::<T>((a, b), (c, d), half);
+    assert!(
+        (found - expected).abs() < 1e-4,
+        "{found}, expected {expected}"
+    );
+}
+
 fn axes<T: Number>(case: &Case) {
     let Case {
         d,
@@ -376,6 +408,8 @@ proptest! {
         turns::<f32>(&case);
         turns_in_lanes::<f64>(&case);
         turns_in_lanes::<f32>(&case);
+        turns_mirrored::<f64>(&case);
+        turns_mirrored::<f32>(&case);
     }
 
     #[test]

@@ -41,6 +41,11 @@ pub trait Vector: Copy {
     fn neg_mul_add(self, factor: Self, addend: Self) -> Self;
     /// Exchanges the lanes whose numbers differ in one bit.
     fn swap(self, bit: u32) -> Self;
+    /// The lanes in reverse order: their numbers differ in all bits.
+    #[inline(always)]
+    fn reversed(self) -> Self {
+        (0..Self::Real::LANE_BITS).fold(self, Self::swap)
+    }
 }
 
 impl Number for f64 {

@@ -2,10 +2,10 @@
 
 use super::ahead::Ahead;
 use super::scratch::{Local, Scratch};
-use super::{Overlaps, Pass, Place, Ready};
+use super::{Job, Overlaps, Pass, Place, Ready};
 use crate::diagonal::Buffers;
 use crate::kernels::{InstructionSet, Number, Turn, Weight};
-use crate::step::Steps;
+use crate::step::{Mix, Step, Steps};
 
 /// Real and imaginary parts of a tile.
 type Parts<'a, T> = (&'a mut [T], &'a mut [T]);
@@ -28,11 +28,13 @@ fn undo<T: Number>(
 
 impl<T: Number> Pass<'_, T> {
     /// Writes λ = weight · ψ over a tile.
-    pub(super) fn weigh(&self, place: &Place, scratch: &mut Scratch<T>, weight: Weight) {
-        let Scratch {
-            states: [psi, lambda],
-            buffers,
-        } = scratch;
+    pub(super) fn weigh(
+        &self,
+        place: &Place,
+        [psi, lambda]: [&mut Local<T>; 2],
+        buffers: &mut Buffers<T>,
+        weight: Weight,
+    ) {
         for block in 0..self.group.blocks() {
             let costs = self
                 .diagonal
@@ -44,36 +46,28 @@ impl<T: Number> Pass<'_, T> {
         lambda.clear_between_blocks(self.group);
     }
 
-    /// Carries out all stages on a tile of ψ and λ, and adds up the overlaps of its layers. An overlap with a part of the mixer is the same
-    /// before and after any part of the same layer. `turn` is what was done on the way to the thread's copy; the last turn is
+    /// Carries out all stages on a job's tiles of ψ and λ, and adds up the overlaps of its layers. An overlap with a part of the mixer is the
+    /// same before and after any part of the same layer. `turn` is what was done on the way to the thread's copy; the last turn is
     /// left to the way back.
-    pub(super) fn apply_back(
+    pub(super) fn apply_back<V>(
         &self,
-        place: &Place,
-        ahead: Option<Ahead>,
+        job: &mut Job<V>,
         scratch: &mut Scratch<T>,
         (mut lead, turn): (f64, Option<(usize, Turn)>),
         overlaps: &mut [Overlaps],
     ) {
-        let (isa, group) = (self.isa, self.group);
-        let Scratch {
-            states: [psi, lambda],
-            buffers,
-        } = scratch;
+        let group = self.group;
+        let Scratch { tiles, buffers } = scratch;
+        let places = self.places(job);
         if let Some((qubits, turn)) = turn {
             lead *= turn.square().powi(qubits as i32);
         }
         for (at, stage) in self.stages.iter().enumerate() {
             if let Some((layer, mix)) = &stage.before {
-                let (psi, lambda) = (psi.tile_mut(group), lambda.tile_mut(group));
-                overlaps[layer - self.layers.start].mixer +=
-                    lead * mix.outer.overlap(isa, (psi.0, psi.1), (lambda.0, lambda.1));
                 let (steps, highest) = self.on_the_way(mix);
                 let done = at == 0 && turn.is_some();
                 let rest = if done { steps } else { mix.outer.all() };
-                rest.iter().for_each(|step| step.apply(isa, psi.0, psi.1));
-                rest.iter()
-                    .for_each(|step| step.apply(isa, lambda.0, lambda.1));
+                overlaps[layer - self.layers.start].mixer += self.outer(mix, rest, lead, tiles);
                 lead *= mix.outer.scale * mix.outer.scale;
                 if let Some((qubits, turn)) = highest.filter(|_| done) {
                     lead /= turn.square().powi(qubits as i32);
@@ -81,33 +75,76 @@ impl<T: Number> Pass<'_, T> {
             }
             let mut after = lead;
             for block in 0..group.blocks() {
-                after = self.apply_block_back(
-                    stage,
-                    (place, ahead, block),
-                    [psi, lambda],
-                    buffers,
-                    lead,
-                    overlaps,
-                );
+                let there = [block, group.blocks() - 1 - block];
+                let mut lead = lead;
+                if let (Some((layer, turn)), [near, far]) = (stage.mirror, &mut tiles[..]) {
+                    overlaps[layer - self.layers.start].mixer +=
+                        lead * self.turn_mirrored([near, far], there, turn);
+                    lead *= turn.square();
+                }
+                for (((place, ahead), states), block) in places.iter().zip(&mut *tiles).zip(there) {
+                    let here = (place, *ahead, block);
+                    after = self.apply_block_back(stage, here, states, buffers, lead, overlaps);
+                }
             }
             lead = after;
             if let Some((layer, mix)) = &stage.after {
-                let (psi, lambda) = (psi.tile_mut(group), lambda.tile_mut(group));
-                overlaps[layer - self.layers.start].mixer +=
-                    lead * mix.outer.overlap(isa, (psi.0, psi.1), (lambda.0, lambda.1));
                 let last = at + 1 == self.stages.len();
                 let steps = if last {
                     self.on_the_way(mix).0
                 } else {
                     mix.outer.all()
                 };
-                steps.iter().for_each(|step| step.apply(isa, psi.0, psi.1));
-                steps
-                    .iter()
-                    .for_each(|step| step.apply(isa, lambda.0, lambda.1));
+                overlaps[layer - self.layers.start].mixer += self.outer(mix, steps, lead, tiles);
                 lead *= mix.outer.scale * mix.outer.scale;
             }
         }
+    }
+
+    /// Takes the overlap of a mixer's steps above a block and carries out those given.
+    fn outer(
+        &self,
+        mix: &Mix<T>,
+        steps: &[Step<T>],
+        lead: f64,
+        tiles: &mut [[Local<T>; 2]],
+    ) -> f64 {
+        let (isa, group) = (self.isa, self.group);
+        let mut overlap = 0.0;
+        for [psi, lambda] in tiles {
+            let (psi, lambda) = (psi.tile_mut(group), lambda.tile_mut(group));
+            overlap += lead * mix.outer.overlap(isa, (psi.0, psi.1), (lambda.0, lambda.1));
+            for (re, im) in [psi, lambda] {
+                steps.iter().for_each(|step| step.apply(isa, re, im));
+            }
+        }
+        overlap
+    }
+
+    /// Takes the overlap of a mirrored qubit between two blocks and turns it on both states.
+    fn turn_mirrored(
+        &self,
+        [near, far]: [&mut [Local<T>; 2]; 2],
+        there: [usize; 2],
+        turn: Turn,
+    ) -> f64 {
+        let (isa, group) = (self.isa, self.group);
+        let state = |at: usize| {
+            [
+                near[at].block(group, there[0]),
+                far[at].block(group, there[1]),
+            ]
+        };
+        let overlap = isa.overlap_mirrored(state(0), state(1));
+        for (near, far) in near.iter_mut().zip(far) {
+            let blocks = [
+                near.block_mut(group, there[0]),
+                far.block_mut(group, there[1]),
+            ];
+            let [near, far] = blocks;
+            isa.turn_mirrored(near, far, turn);
+        }
+        overlap
     }
 
     /// Returns the lead that is left to the steps above a block.
@@ -115,7 +152,7 @@ impl<T: Number> Pass<'_, T> {
         &self,
         stage: &Ready<T>,
         (place, ahead, block): (&Place, Option<Ahead>, usize),
-        [psi, lambda]: [&mut Local<T>; 2],
+        [psi, lambda]: &mut [Local<T>; 2],
         buffers: &mut Buffers<T>,
         mut lead: f64,
         overlaps: &mut [Overlaps],

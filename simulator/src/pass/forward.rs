@@ -2,7 +2,7 @@
 
 use super::ahead::Ahead;
 use super::scratch::{Local, Scratch};
-use super::{From, Pass, Place, Ready};
+use super::{From, Job, Pass, Place, Ready};
 use crate::amplitudes::Views;
 use crate::diagonal::{Buffers, Position};
 use crate::kernels::{Number, Turn};
@@ -40,41 +40,62 @@ impl<T: Number> Pass<'_, T> {
         mix.outer.split_highest(tile)
     }
 
-    /// Carries out all stages on a tile, but for the turn on the way to the thread's copy, and the one on the way back where there is one.
-    pub(super) fn apply(
-        &self,
-        place: &Place,
-        ahead: Option<Ahead>,
-        scratch: &mut Scratch<T>,
-        way_back: bool,
-    ) {
+    /// Brings a job's tiles to the thread's copies.
+    pub(super) fn load_all(&self, from: From, job: &mut Job<Views<T>>, scratch: &mut Scratch<T>) {
+        for (part, [state, _]) in job.parts().zip(&mut scratch.tiles) {
+            self.load(from, part.tile, &part.views, state);
+        }
+    }
+
+    /// Carries out all stages on a job's tiles, but for the turn on the way to the thread's copy, and the one on the way back where there is
+    /// one.
+    pub(super) fn apply<V>(&self, job: &mut Job<V>, scratch: &mut Scratch<T>, way_back: bool) {
         let (isa, group) = (self.isa, self.group);
-        let Scratch {
-            states: [state, _],
-            buffers,
-        } = scratch;
+        let Scratch { tiles, buffers } = scratch;
+        let places: Vec<(Place, Option<Ahead>)> = self.places(job);
         for (at, stage) in self.stages.iter().enumerate() {
             if let Some((_, mix)) = &stage.before {
-                let (re, im) = state.tile_mut(group);
                 let (steps, turn) = self.on_the_way(mix);
                 debug_assert!(at == 0 || turn.is_none());
-                steps.iter().for_each(|step| step.apply(isa, re, im));
+                for [state, _] in &mut *tiles {
+                    let (re, im) = state.tile_mut(group);
+                    steps.iter().for_each(|step| step.apply(isa, re, im));
+                }
             }
             for block in 0..group.blocks() {
-                self.apply_block(stage, place, ahead, block, state, buffers);
+                let there = [block, group.blocks() - 1 - block];
+                for (((place, ahead), [state, _]), block) in
+                    places.iter().zip(&mut *tiles).zip(there)
+                {
+                    self.apply_block(stage, place, *ahead, block, state, buffers);
+                }
+                if let (Some((_, turn)), [[near, _], [far, _]]) = (stage.mirror, &mut tiles[..]) {
+                    let [near, far] = [
+                        near.block_mut(group, there[0]),
+                        far.block_mut(group, there[1]),
+                    ];
+                    isa.turn_mirrored(near, far, turn);
+                }
             }
             if let Some((_, mix)) = &stage.after {
-                let (re, im) = state.tile_mut(group);
-                if way_back && at + 1 == self.stages.len() {
-                    self.on_the_way(mix)
-                        .0
-                        .iter()
-                        .for_each(|step| step.apply(isa, re, im));
+                let steps = if way_back && at + 1 == self.stages.len() {
+                    self.on_the_way(mix).0
                 } else {
-                    mix.outer.apply(isa, re, im);
+                    mix.outer.all()
+                };
+                for [state, _] in &mut *tiles {
+                    let (re, im) = state.tile_mut(group);
+                    steps.iter().for_each(|step| step.apply(isa, re, im));
                 }
             }
         }
+    }
+
+    /// Where a job's tiles are, and what comes after them.
+    pub(super) fn places<V>(&self, job: &mut Job<V>) -> Vec<(Place, Option<Ahead>)> {
+        job.parts()
+            .map(|part| (self.place(part.position), part.ahead))
+            .collect()
     }
 
     fn apply_block(
@@ -124,20 +145,24 @@ impl<T: Number> Pass<'_, T> {
         fetch(3);
     }
 
-    /// `Σ|ψ|²(C − center)` over a tile.
-    pub(super) fn mean(&self, place: &Place, scratch: &mut Scratch<T>, center: f64) -> f64 {
-        let (state, buffers) = (&scratch.states[0], &mut scratch.buffers);
-        let block = |block| {
-            let costs = self
-                .diagonal
-                .costs(place.position, place.outside.as_ref(), block, buffers);
-            self.isa.mean(state.block(self.group, block), costs, center)
-        };
-        (0..self.group.blocks()).map(block).sum()
+    /// `Σ|ψ|²(C − center)` over a job's tiles.
+    pub(super) fn mean<V>(&self, job: &mut Job<V>, scratch: &mut Scratch<T>, center: f64) -> f64 {
+        let Scratch { tiles, buffers } = scratch;
+        let mut sum = 0.0;
+        for (part, [state, _]) in job.parts().zip(tiles) {
+            let place = self.place(part.position);
+            for block in 0..self.group.blocks() {
+                let costs =
+                    self.diagonal
+                        .costs(place.position, place.outside.as_ref(), block, buffers);
+                sum += self.isa.mean(state.block(self.group, block), costs, center);
+            }
+        }
+        sum
     }
 
     /// Brings a tile to the thread's copy.
-    pub(super) fn load(&self, from: From, tile: usize, views: &Views<T>, state: &mut Local<T>) {
+    fn load(&self, from: From, tile: usize, views: &Views<T>, state: &mut Local<T>) {
         match from {
             From::Memory => state.gather(self.isa, self.group, views, self.first_turn()),
             From::Product {

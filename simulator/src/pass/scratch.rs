@@ -9,8 +9,8 @@ use crate::layout::{Group, Layout};
 /// A thread's buffers.
 #[derive(Debug)]
 pub(crate) struct Scratch<T: Number> {
-    /// ψ, and λ where there is one: memory that is not written takes none.
-    pub(super) states: [Local<T>; 2],
+    /// Of every tile that is worked on at once ψ, and λ where there is one: memory that is not written takes none.
+    pub(super) tiles: Vec<[Local<T>; 2]>,
     pub(super) buffers: Buffers<T>,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Local<T: Number> {
 }
 
 impl<T: Number> Scratch<T> {
-    pub(super) fn new(layout: &Layout) -> Self {
+    pub(super) fn new(layout: &Layout, tiles: usize) -> Self {
         let state = || Local {
             re: Aligned::zeros(layout.tile()),
             im: Aligned::zeros(layout.tile()),
@@ -32,7 +32,7 @@ impl<T: Number> Scratch<T> {
             turned_im: Aligned::zeros(layout.block::<T>()),
         };
         Self {
-            states: [state(), state()],
+            tiles: (0..tiles).map(|_| [state(), state()]).collect(),
             buffers: Buffers::new(layout),
         }
     }
