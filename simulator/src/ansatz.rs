@@ -105,7 +105,7 @@ impl<'a, T: Number> Ansatz<'a, T> {
             layout.gap = 0;
         }
         let diagonals = (0..layout.groups.len())
-            .map(|group| Diagonal::new(cost, &layout, group))
+            .map(|group| Diagonal::new::<T>(cost, &layout, group))
             .collect();
         let (low, high) = start.axes().split_at(layout.groups[0].axes.end);
         let (high, left_out) = high.split_at(axes - low.len());

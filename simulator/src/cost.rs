@@ -31,6 +31,8 @@ pub struct Cost {
     minimum_index: usize,
     /// Whether all axes are qubits and a state costs what its complement does.
     even: bool,
+    /// What no number that the phases are made of exceeds, whatever its sign: the costs, or sums of terms.
+    largest: f64,
 }
 
 #[derive(Debug, Clone)]
@@ -160,8 +162,13 @@ impl Cost {
             minimum_count: 0,
             minimum_index: 0,
             even: false,
+            largest: 0.0,
         };
         cost.measure()?;
+        cost.largest = cost.min.abs().max(cost.max.abs());
+        if let Values::Pairwise(terms) = &cost.values {
+            cost.largest = cost.largest.max(terms.largest());
+        }
         cost.even = cost.is_even();
         Ok(cost)
     }
@@ -282,11 +289,7 @@ impl Cost {
 
     /// What no number that the phases are made of exceeds, whatever its sign: the costs, or sums of terms.
     pub(crate) fn largest(&self) -> f64 {
-        let largest = self.min.abs().max(self.max.abs());
-        match &self.values {
-            Values::Table(_) | Values::Indexed(_) => largest,
-            Values::Pairwise(cost) => largest.max(cost.largest()),
-        }
+        self.largest
     }
 
     /// Bytes that the cost keeps.

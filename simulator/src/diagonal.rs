@@ -26,6 +26,8 @@ enum Kind<'a> {
         own: Vec<f64>,
         axes: usize,
     },
+    /// The costs of the only block, and the same transposed where phases are applied to that.
+    Block { costs: Vec<f64>, turned: Vec<f64> },
 }
 
 /// Where a tile lies: its first amplitude, and the width of its rows.
@@ -74,24 +76,27 @@ impl<T: Number> Buffers<T> {
 }
 
 impl<'a> Diagonal<'a> {
-    pub(crate) fn new(cost: &'a Cost, layout: &Layout, group: usize) -> Self {
+    pub(crate) fn new<T: Number>(cost: &'a Cost, layout: &Layout, group: usize) -> Self {
         let turned = group == 0 && !layout.direct;
         let group = layout.groups[group].clone();
+        let alone = group.blocks() == 1 && group.amplitudes() == cost.register().dimension();
         let kind = match cost.source() {
-            Source::Table(values) => Kind::Table(values),
             Source::Indexed(cost) => Kind::Indexed(cost),
+            _ if alone => {
+                let costs = padded(&group, &cost.values());
+                let turned = turned.then(|| self::turned::<T>(&group, &costs));
+                Kind::Block {
+                    costs,
+                    turned: turned.unwrap_or_default(),
+                }
+            }
+            Source::Table(values) => Kind::Table(values),
             Source::Pairwise(cost) => {
                 let column_axes = group.column_axes.unwrap_or(0);
                 let axes: Vec<usize> = (0..column_axes).chain(group.block_axes.clone()).collect();
-                let own = cost.own(&axes);
-                let rows = own.chunks_exact(group.columns);
-                let pad = std::iter::repeat_n(0.0, group.pitch - group.columns);
-                let own = rows
-                    .flat_map(|row| row.iter().copied().chain(pad.clone()))
-                    .collect();
                 Kind::Pairwise {
                     cost,
-                    own,
+                    own: padded(&group, &cost.own(&axes)),
                     axes: cost.axes(),
                 }
             }
@@ -106,29 +111,20 @@ impl<'a> Diagonal<'a> {
     /// The phase of a layer, ready to be applied.
     pub(crate) fn phase<T: Number>(&self, isa: InstructionSet, angle: Angle) -> Phase<T> {
         let (costs, here) = match &self.kind {
-            Kind::Table(_) => (Vec::new(), angle),
+            Kind::Table(_) | Kind::Block { .. } => (Vec::new(), angle),
             Kind::Indexed(cost) => (cost.costs(), angle),
             Kind::Pairwise { own, .. } => {
                 let own = if self.turned {
-                    let mut turned = vec![0.0; self.group.columns * self.group.turned_pitch::<T>()];
-                    self.turn::<T, f64>(own, &mut turned);
-                    turned
+                    turned::<T>(&self.group, own)
                 } else {
                     own.clone()
                 };
-                // A block that is the whole register has no factors besides; elsewhere the offset stands where a block's constant does.
-                let offset = self
-                    .alone()
-                    .map_or(0.0, |constant| angle.gamma * constant + angle.offset);
-                let scale = angle.scale;
-                (
-                    own,
-                    Angle {
-                        offset,
-                        scale,
-                        ..angle
-                    },
-                )
+                // The offset stands where a block's constant does.
+                let here = Angle {
+                    offset: 0.0,
+                    ..angle
+                };
+                (own, here)
             }
         };
         let (mut re, mut im) = (
@@ -137,30 +133,6 @@ impl<'a> Diagonal<'a> {
         );
         isa.phases(&costs, here, &mut re, &mut im);
         Phase { angle, re, im }
-    }
-
-    /// The cost's constant, where a block is the whole register.
-    fn alone(&self) -> Option<f64> {
-        match &self.kind {
-            Kind::Pairwise { cost, axes, .. } => {
-                let inside = self.group.column_axes.unwrap_or(0) + self.group.block_axes.len();
-                (inside == *axes).then(|| cost.free().constant)
-            }
-            Kind::Table(_) | Kind::Indexed(_) => None,
-        }
-    }
-
-    /// Transposes a block of costs.
-    fn turn<T: Number, N: Copy>(&self, from: &[N], to: &mut [N]) {
-        let pitch = self.group.turned_pitch::<T>();
-        for (column, to) in to
-            .chunks_exact_mut(pitch)
-            .take(self.group.columns)
-            .enumerate()
-        {
-            let column = from.iter().skip(column).step_by(self.group.pitch);
-            to.iter_mut().zip(column).for_each(|(to, from)| *to = *from);
-        }
     }
 
     /// What the digits outside a tile make of the cost, `None` where it is stored.
@@ -205,7 +177,7 @@ impl<'a> Diagonal<'a> {
 
     /// The costs of a block; what pads a row is zero.
     pub(crate) fn costs<'b, T: Number>(
-        &self,
+        &'b self,
         position: Position,
         outside: Option<&Linear>,
         block: usize,
@@ -213,6 +185,7 @@ impl<'a> Diagonal<'a> {
     ) -> &'b [f64] {
         let length = self.group.block();
         match (&self.kind, outside) {
+            (Kind::Block { costs, .. }, _) => return costs,
             (Kind::Pairwise { own, .. }, Some(outside)) => {
                 self.linear(outside, block, buffers);
                 let rows = buffers.costs[..length]
@@ -269,11 +242,14 @@ impl<'a> Diagonal<'a> {
     ) {
         let angle = phase.angle;
         let table = (phase.re.as_slice(), phase.im.as_slice());
+        if let Kind::Block { costs, turned } = &self.kind {
+            return isa.phase(re, im, if self.turned { turned } else { costs }, angle);
+        }
         if let Kind::Indexed(cost) = &self.kind {
             let [steps, turned] = &mut buffers.steps;
             self.copy(cost.index(), position, block, steps, |&step| step);
             if self.turned {
-                self.turn::<T, u16>(steps, turned);
+                turn::<T, u16>(&self.group, steps, turned);
                 return isa.phase_steps(re, im, turned, table);
             }
             return isa.phase_steps(re, im, steps, table);
@@ -281,16 +257,13 @@ impl<'a> Diagonal<'a> {
         let Some(outside) = outside else {
             self.costs(position, None, block, buffers);
             if self.turned {
-                self.turn::<T, f64>(&buffers.costs, &mut buffers.other);
+                turn::<T, f64>(&self.group, &buffers.costs, &mut buffers.other);
                 isa.phase(re, im, &buffers.other, angle);
             } else {
                 isa.phase(re, im, &buffers.costs, angle);
             }
             return;
         };
-        if self.alone().is_some() {
-            return isa.phase_table(re, im, table);
-        }
         self.linear(outside, block, buffers);
         let unit = Angle {
             scale: 1.0,
@@ -325,6 +298,31 @@ impl<'a> Diagonal<'a> {
             )
         };
         isa.phase_product(re, im, table, (rows.0, rows.1), (columns.0, columns.1));
+    }
+}
+
+/// A block of costs with its rows made whole vectors by zeros.
+fn padded(group: &Group, costs: &[f64]) -> Vec<f64> {
+    let pad = std::iter::repeat_n(0.0, group.pitch - group.columns);
+    costs
+        .chunks_exact(group.columns)
+        .flat_map(|row| row.iter().copied().chain(pad.clone()))
+        .collect()
+}
+
+/// A block of costs, transposed.
+fn turned<T: Number>(group: &Group, costs: &[f64]) -> Vec<f64> {
+    let mut turned = vec![0.0; group.columns * group.turned_pitch::<T>()];
+    turn::<T, f64>(group, costs, &mut turned);
+    turned
+}
+
+/// Transposes a block.
+fn turn<T: Number, N: Copy>(group: &Group, from: &[N], to: &mut [N]) {
+    let rows = to.chunks_exact_mut(group.turned_pitch::<T>());
+    for (column, to) in rows.take(group.columns).enumerate() {
+        let column = from.iter().skip(column).step_by(group.pitch);
+        to.iter_mut().zip(column).for_each(|(to, from)| *to = *from);
     }
 }
 

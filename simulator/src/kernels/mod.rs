@@ -40,7 +40,6 @@ macro_rules! for_each_kernel {
             phase = phase::phase[], (re: &mut [$t], im: &mut [$t], cost: &[f64], angle: Angle);
             phases = phase::phases[], (cost: &[f64], angle: Angle, re: &mut [$t], im: &mut [$t]);
             phase_product = phase::phase_product[], (re: &mut [$t], im: &mut [$t], table: Tile<'_, $t>, rows: Tile<'_, $t>, columns: Tile<'_, $t>);
-            phase_table = phase::phase_table[], (re: &mut [$t], im: &mut [$t], table: Tile<'_, $t>);
             phase_steps = phase::phase_steps[], (re: &mut [$t], im: &mut [$t], steps: &[u16], table: Tile<'_, $t>);
             weigh = phase::weigh[], (psi: Tile<'_, $t>, re: &mut [$t], im: &mut [$t], cost: &[f64], weight: Weight);
             gather = copy::gather[], (from: ArrayView2<'_, $t>, to: &mut [$t], rows: Rows);

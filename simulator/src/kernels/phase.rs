@@ -72,7 +72,7 @@ pub(crate) fn phase_product<V: Vector>(
 
 /// Multiplies every amplitude by its factor.
 #[inline(always)]
-pub(crate) fn phase_table<V: Vector>(re: &mut [V::Real], im: &mut [V::Real], table: Tile<V::Real>) {
+fn phase_table<V: Vector>(re: &mut [V::Real], im: &mut [V::Real], table: Tile<V::Real>) {
     for at in (0..re.len()).step_by(V::Real::LANES) {
         let factor = (V::load(table.0, at), V::load(table.1, at));
         let (x, y): (V, V) = times(factor, (V::load(re, at), V::load(im, at)));

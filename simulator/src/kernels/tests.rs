@@ -265,7 +265,8 @@ fn phases<T: Number>(case: &Case) {
     );
     let at_once = case.arrays::<T>(|isa, re, im| isa.phase(re, im, costs, angle));
     let (re, im) = case.arrays::<T>(|isa, re, im| isa.phases(costs, angle, re, im));
-    let by_table = case.arrays::<T>(|isa, a, b| isa.phase_table(a, b, (&re, &im)));
+    let in_order: Vec<u16> = (0..re.len() as u16).collect();
+    let by_table = case.arrays::<T>(|isa, a, b| isa.phase_steps(a, b, &in_order, (&re, &im)));
     for (a, b) in at_once
         .0
         .iter()
@@ -279,7 +280,8 @@ fn phases<T: Number>(case: &Case) {
     let looked_up =
         |list: &[T]| -> Vec<T> { steps.iter().map(|&step| list[usize::from(step)]).collect() };
     let (re_there, im_there) = (looked_up(&re), looked_up(&im));
-    let by_list = case.arrays::<T>(|isa, a, b| isa.phase_table(a, b, (&re_there, &im_there)));
+    let by_list =
+        case.arrays::<T>(|isa, a, b| isa.phase_steps(a, b, &in_order, (&re_there, &im_there)));
     assert_eq!(in_steps, by_list);
     // Rows and columns of ones change nothing.
     let (one, zero) = (
