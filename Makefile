@@ -4,7 +4,7 @@
 # solver and SQLite, and the tests meet the code that ships.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check bench deps deny check-aarch64
+.PHONY: help demo build test test-isa check bench deps deny check-aarch64
 
 # Test binaries run in their crate's folder: to them a relative path would be another place.
 ifdef CARGO_TARGET_DIR
@@ -35,6 +35,11 @@ test: ## run every test; those that were skipped are listed at the end
 	if [ -s '$(SKIPPED)' ]; then printf '\nSkipped tests:\n'; LC_ALL=C sort -u '$(SKIPPED)'; \
 	elif [ $$status = 0 ]; then printf '\nNo test was skipped.\n'; fi; \
 	exit $$status
+
+test-isa: ## run the simulator's tests on each instruction set of this machine (minutes: without vectors they are slow)
+	@for isa in scalar $$(grep -o -m1 -w 'avx2' /proc/cpuinfo | head -1) $$(grep -o -m1 -w 'avx512dq' /proc/cpuinfo | head -1 | cut -c1-6); do \
+		echo "KETSCALE_TEST_ISA=$$isa cargo test --release -p ketscale-simulator"; \
+		KETSCALE_TEST_ISA=$$isa cargo test --release -p ketscale-simulator || exit; done
 
 check: ## format, lints, docs and scripts, exactly as CI checks them
 	@scripts/deps build

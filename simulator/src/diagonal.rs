@@ -1,9 +1,12 @@
 //! The cost on the blocks of one group, and its phases.
 
 use crate::cost::{Cost, Indexed, Linear, Pairwise, Source};
-use crate::kernels::{Angle, InstructionSet, Number};
+use crate::kernels::{Angle, InstructionSet, Number, Product};
 use crate::layout::{Group, Layout};
 use std::ops::Range;
+
+/// Costs for each factor that their phases are products of, so that the products are less work.
+const FEW: usize = 2;
 
 /// The cost as the blocks of one group see it.
 #[derive(Debug, Clone)]
@@ -28,6 +31,13 @@ enum Kind<'a> {
     },
     /// The costs of the only block, and the same transposed where phases are applied to that.
     Block { costs: Vec<f64>, turned: Vec<f64> },
+    /// The costs of the only block, and what they are sums of: their phases are products of few.
+    Split {
+        costs: Vec<f64>,
+        rows: Vec<f64>,
+        factors: Vec<f64>,
+        products: Vec<Product>,
+    },
 }
 
 /// Where a tile lies: its first amplitude, and the width of its rows.
@@ -41,9 +51,10 @@ pub(crate) struct Position {
 #[derive(Debug)]
 pub(crate) struct Phase<T> {
     angle: Angle,
-    /// The phases of a block's own costs, or of every step.
-    re: Vec<T>,
-    im: Vec<T>,
+    /// The phases of a block's own costs, of every step, or of a split block's factors.
+    table: (Vec<T>, Vec<T>),
+    /// The phases of a split block's rows.
+    rows: (Vec<T>, Vec<T>),
 }
 
 /// A thread's buffers for the costs and phases of one block.
@@ -55,6 +66,7 @@ pub(crate) struct Buffers<T> {
     rows: Vec<f64>,
     columns: Vec<f64>,
     factors: [Vec<T>; 4],
+    places: [Vec<T>; 2],
 }
 
 impl<T: Number> Buffers<T> {
@@ -71,6 +83,35 @@ impl<T: Number> Buffers<T> {
             rows: vec![0.0; rows],
             columns: vec![0.0; columns],
             factors: [rows, rows, columns, columns].map(|length| vec![T::default(); length]),
+            places: [(); 2]
+                .map(|()| vec![T::default(); most(|group| (group.axes.len() + 1) * group.pitch)]),
+        }
+    }
+}
+
+impl Kind<'_> {
+    /// Of a register that is one block.
+    fn alone<T: Number>(cost: &Cost, source: Source, group: &Group, turned: bool) -> Self {
+        let costs = padded(group, &cost.values());
+        if turned {
+            let turned = self::turned::<T>(group, &costs);
+            return Self::Block { costs, turned };
+        }
+        if let Source::Pairwise(pairs) = source {
+            let (rows, factors) = pairs.split(group.axes.start);
+            if FEW * (rows.len() + factors.len()) <= costs.len() {
+                let products = Product::all(&cost.register().levels()[group.axes.clone()]);
+                return Self::Split {
+                    costs,
+                    rows,
+                    factors,
+                    products,
+                };
+            }
+        }
+        Self::Block {
+            costs,
+            turned: Vec::new(),
         }
     }
 }
@@ -82,14 +123,7 @@ impl<'a> Diagonal<'a> {
         let alone = group.blocks() == 1 && group.amplitudes() == cost.register().dimension();
         let kind = match cost.source() {
             Source::Indexed(cost) => Kind::Indexed(cost),
-            _ if alone => {
-                let costs = padded(&group, &cost.values());
-                let turned = turned.then(|| self::turned::<T>(&group, &costs));
-                Kind::Block {
-                    costs,
-                    turned: turned.unwrap_or_default(),
-                }
-            }
+            source if alone => Kind::alone::<T>(cost, source, &group, turned),
             Source::Table(values) => Kind::Table(values),
             Source::Pairwise(cost) => {
                 let column_axes = group.column_axes.unwrap_or(0);
@@ -110,29 +144,36 @@ impl<'a> Diagonal<'a> {
 
     /// The phase of a layer, ready to be applied.
     pub(crate) fn phase<T: Number>(&self, isa: InstructionSet, angle: Angle) -> Phase<T> {
-        let (costs, here) = match &self.kind {
-            Kind::Table(_) | Kind::Block { .. } => (Vec::new(), angle),
-            Kind::Indexed(cost) => (cost.costs(), angle),
-            Kind::Pairwise { own, .. } => {
-                let own = if self.turned {
-                    turned::<T>(&self.group, own)
-                } else {
-                    own.clone()
-                };
-                // The offset stands where a block's constant does.
-                let here = Angle {
-                    offset: 0.0,
-                    ..angle
-                };
-                (own, here)
-            }
+        let list = |costs: &[f64], angle: Angle| {
+            let mut list = (
+                vec![T::default(); costs.len()],
+                vec![T::default(); costs.len()],
+            );
+            isa.phases(costs, angle, &mut list.0, &mut list.1);
+            list
         };
-        let (mut re, mut im) = (
-            vec![T::default(); costs.len()],
-            vec![T::default(); costs.len()],
-        );
-        isa.phases(&costs, here, &mut re, &mut im);
-        Phase { angle, re, im }
+        let without_offset = Angle {
+            offset: 0.0,
+            ..angle
+        };
+        let (table, rows) = match &self.kind {
+            Kind::Table(_) | Kind::Block { .. } => Default::default(),
+            Kind::Indexed(cost) => (list(&cost.costs(), angle), Default::default()),
+            Kind::Split { rows, factors, .. } => {
+                let unit = Angle {
+                    scale: 1.0,
+                    ..without_offset
+                };
+                (list(factors, unit), list(rows, angle))
+            }
+            // The offset stands where a block's constant does.
+            Kind::Pairwise { own, .. } if self.turned => {
+                let own = turned::<T>(&self.group, own);
+                (list(&own, without_offset), Default::default())
+            }
+            Kind::Pairwise { own, .. } => (list(own, without_offset), Default::default()),
+        };
+        Phase { angle, table, rows }
     }
 
     /// What the digits outside a tile make of the cost, `None` where it is stored.
@@ -185,7 +226,7 @@ impl<'a> Diagonal<'a> {
     ) -> &'b [f64] {
         let length = self.group.block();
         match (&self.kind, outside) {
-            (Kind::Block { costs, .. }, _) => return costs,
+            (Kind::Block { costs, .. } | Kind::Split { costs, .. }, _) => return costs,
             (Kind::Pairwise { own, .. }, Some(outside)) => {
                 self.linear(outside, block, buffers);
                 let rows = buffers.costs[..length]
@@ -241,9 +282,15 @@ impl<'a> Diagonal<'a> {
         (re, im): (&mut [T], &mut [T]),
     ) {
         let angle = phase.angle;
-        let table = (phase.re.as_slice(), phase.im.as_slice());
+        let table = (phase.table.0.as_slice(), phase.table.1.as_slice());
         if let Kind::Block { costs, turned } = &self.kind {
             return isa.phase(re, im, if self.turned { turned } else { costs }, angle);
+        }
+        if let Kind::Split { products, .. } = &self.kind {
+            let [places_re, places_im] = &mut buffers.places;
+            let places = (places_re.as_mut_slice(), places_im.as_mut_slice());
+            let rows = (phase.rows.0.as_slice(), phase.rows.1.as_slice());
+            return isa.phase_split(re, im, rows, table, products, places);
         }
         if let Kind::Indexed(cost) = &self.kind {
             let [steps, turned] = &mut buffers.steps;

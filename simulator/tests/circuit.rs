@@ -1,6 +1,9 @@
 //! What a circuit refuses, when limits end it, and how it is sampled.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code, reason = "each test file takes what it needs")]
+mod common;
+
 use ketscale_simulator::{
     Angles, Ansatz, Cost, Error, Limits, Mixer, Objective, Register, Start, Stopped, estimate,
 };
@@ -17,7 +20,7 @@ fn cost(levels: &[usize]) -> Cost {
 }
 
 fn ansatz(cost: &Cost) -> Ansatz<'_> {
-    Ansatz::new(cost, Mixer::Complete, &cost.uniform_start()).unwrap()
+    common::ansatz(cost, Mixer::Complete, &cost.uniform_start())
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use ketscale_simulator::{
-    Angles, Ansatz, Cost, InstructionSet, Limits, Mixer, Objective, Register, Start,
+    Angles, Ansatz, Cost, InstructionSet, Limits, Mixer, Objective, Register, Start, Term,
 };
 
 /// Everything that a circuit reports, as bits.
@@ -32,6 +32,22 @@ fn cost(levels: &[usize]) -> Cost {
             .powi(2)
     };
     Cost::from_fn(&Register::new(levels).unwrap(), value).unwrap()
+}
+
+/// A cost of which half the state is kept: products of spins in whole numbers, or of two in others.
+fn even_cost(n: usize, pairs: bool) -> Cost {
+    let term = |at: usize| Term {
+        variables: (0..if pairs { 2 } else { 4 })
+            .map(|k| (at + k * k + k) % n)
+            .collect(),
+        coefficient: if pairs {
+            (at as f64).cos()
+        } else {
+            (at % 5) as f64 - 2.0
+        },
+    };
+    let terms: Vec<Term> = (0..n).map(term).collect();
+    Cost::from_terms(&Register::qubits(n).unwrap(), &terms, 0.0).unwrap()
 }
 
 fn report(cost: &Cost, mixer: Mixer, start: &Start, isa: InstructionSet) -> Report {
@@ -83,20 +99,20 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    for levels in registers() {
+    let made = |at: usize| match registers().get(at) {
+        Some(levels) => cost(levels),
+        None => even_cost(18, at.is_multiple_of(2)),
+    };
+    for at in 0..registers().len() + 2 {
         let report = |threads| {
             on_threads(threads, || {
-                let cost = cost(&levels);
-                report(
-                    &cost,
-                    Mixer::Complete,
-                    &cost.uniform_start(),
-                    InstructionSet::best(),
-                )
+                let cost = made(at);
+                let start = cost.uniform_start();
+                report(&cost, Mixer::Complete, &start, InstructionSet::best())
             })
         };
         let one = report(1);
-        assert!(one == report(2) && one == report(7), "{levels:?}");
+        assert!(one == report(2) && one == report(7), "cost {at}");
     }
 }
 
@@ -117,8 +133,9 @@ fn any_instruction_set_gives_the_same_bits() {
         )
         .unwrap()
     };
-    for levels in registers {
-        let cost = cost(&levels);
+    let costs = registers.into_iter().map(|levels| cost(&levels));
+    for cost in costs.chain([even_cost(17, true), even_cost(17, false)]) {
+        let levels = cost.register().levels();
         let long = levels.iter().any(|&d| d > 100);
         let mut circuits = vec![
             (Mixer::Complete, cost.uniform_start()),

@@ -1,6 +1,9 @@
 //! Published values: low-autocorrelation sequences, MaxCut on 3-regular graphs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code, reason = "each test file takes what it needs")]
+mod common;
+
 use ketscale_simulator::{Angles, Ansatz, Cost, Limits, Mixer, Objective, Register, State, Term};
 use ketscale_test_support::shared;
 use serde_json::Value;
@@ -32,7 +35,7 @@ fn single(cost: &Cost, angles: &Angles) -> f64 {
 }
 
 fn ansatz(cost: &Cost) -> Ansatz<'_> {
-    Ansatz::new(cost, Mixer::Complete, &cost.uniform_start()).unwrap()
+    common::ansatz(cost, Mixer::Complete, &cost.uniform_start())
 }
 
 #[track_caller]

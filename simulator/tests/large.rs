@@ -1,6 +1,8 @@
-//! Registers of several tiles and groups, in both precisions, against a reference that takes one axis after the other; and costs kept
+//! Registers of one block and of several tiles and groups, in both precisions, against a reference that takes one axis after the other; and costs kept
 //! as terms against the same costs as tables.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
 
 use ketscale_simulator::{
     Angles, Ansatz, Cost, Limits, Mixer, Number, Objective, Register, Start, State, Table, Term,
@@ -9,20 +11,15 @@ use num_complex::Complex64;
 
 const ANGLES: [[f64; 3]; 2] = [[0.31, -0.17, 0.42], [0.53, 1.21, -0.38]];
 
-/// The amplitudes after each layer's phase and mixer, from the definitions: B = 2|w⟩⟨w| − 1 on every axis.
-fn reference(cost: &Cost, start: &Start, layers: usize) -> Vec<Complex64> {
+/// The amplitudes after each layer's phase and mixer, one axis after the other, from the definitions.
+fn reference(cost: &Cost, mixer: Mixer, start: &Start, layers: usize) -> Vec<Complex64> {
     let product = |state: Vec<f64>, w: &Vec<f64>| {
         w.iter()
             .flat_map(|w| state.iter().map(move |s| w * s))
             .collect()
     };
-    let mut psi: Vec<Complex64> = start
-        .axes()
-        .iter()
-        .fold(vec![1.0], product)
-        .into_iter()
-        .map(Complex64::from)
-        .collect();
+    let start_state: Vec<f64> = start.axes().iter().fold(vec![1.0], product);
+    let mut psi: Vec<Complex64> = start_state.into_iter().map(Complex64::from).collect();
     let values = cost.values();
     for (&gamma, &beta) in ANGLES[0].iter().zip(&ANGLES[1]).take(layers) {
         psi.iter_mut()
@@ -30,24 +27,48 @@ fn reference(cost: &Cost, start: &Start, layers: usize) -> Vec<Complex64> {
             .for_each(|(x, c)| *x *= Complex64::new(0.0, -gamma * c).exp());
         let mut stride = 1;
         for w in start.axes() {
-            let factor = Complex64::new(0.0, -2.0 * beta).exp() - 1.0;
+            let mix = axis_mixer(mixer, w, beta);
             for block in psi.chunks_exact_mut(stride * w.len()) {
                 for column in 0..stride {
-                    let overlap: Complex64 = w
-                        .iter()
-                        .enumerate()
-                        .map(|(j, w)| block[j * stride + column] * w)
-                        .sum();
-                    for (j, w) in w.iter().enumerate() {
-                        let x = &mut block[j * stride + column];
-                        *x = (*x + factor * overlap * w) * Complex64::new(0.0, beta).exp();
-                    }
+                    let levels = block.iter().skip(column).step_by(stride);
+                    let mixed = mix(&levels.copied().collect::<Vec<_>>());
+                    let levels = block.iter_mut().skip(column).step_by(stride);
+                    levels.zip(mixed).for_each(|(x, mixed)| *x = mixed);
                 }
             }
             stride *= w.len();
         }
     }
     psi
+}
+
+/// `e^{-iβB_k}` on the levels of one axis: the closed form where B = 2|w⟩⟨w| − 1, a dense matrix elsewhere.
+fn axis_mixer(mixer: Mixer, w: &[f64], beta: f64) -> impl Fn(&[Complex64]) -> Vec<Complex64> {
+    let turn = |angle: f64| Complex64::new(0.0, angle).exp();
+    let unit = |j: usize| {
+        (0..w.len())
+            .map(|i| Complex64::from(f64::from(u8::from(i == j))))
+            .collect::<Vec<_>>()
+    };
+    let columns: Vec<Vec<Complex64>> = match mixer {
+        Mixer::Complete => Vec::new(),
+        _ => {
+            let b = common::axis_operator(mixer, w);
+            (0..w.len())
+                .map(|j| common::exponential(&b, beta, &unit(j)))
+                .collect()
+        }
+    };
+    move |x| {
+        if mixer == Mixer::Complete {
+            let overlap: Complex64 = x.iter().zip(w).map(|(x, w)| x * w).sum();
+            let change = (turn(-2.0 * beta) - 1.0) * overlap;
+            let one = |(x, w): (&Complex64, &f64)| (x + change * w) * turn(beta);
+            return x.iter().zip(w).map(one).collect();
+        }
+        let row = |i: usize| columns.iter().zip(x).map(|(column, x)| column[i] * x).sum();
+        (0..x.len()).map(row).collect()
+    }
 }
 
 fn angles(layers: usize) -> Angles {
@@ -91,7 +112,8 @@ fn check<T: Number>(state: &State<T>, expected: &[Complex64], tolerance: f64, wh
     }
 }
 
-/// Every register with a cost of pairs, the same as a table, and one in steps of a quarter, uniform and warm, in both precisions.
+/// Every register with a cost of pairs, the same as a table, and one in steps of a quarter, with every mixer and start that it allows, in both
+/// precisions.
 fn check_register(levels: &[usize]) {
     let pairs = pairs(levels);
     let values = pairs.values().into_owned();
@@ -99,23 +121,38 @@ fn check_register(levels: &[usize]) {
     let table = Cost::table(pairs.register(), values).unwrap();
     let steps = Cost::table(pairs.register(), rounded).unwrap();
     let warm = Start::warm(pairs.register(), &vec![1; levels.len()], 0.3).unwrap();
-    for start in [pairs.uniform_start(), warm] {
-        for layers in 0..=3 {
-            check_costs(&[&pairs, &table], &start, layers);
-            check_costs(&[&steps], &start, layers);
+    let uniform = pairs.uniform_start();
+    let mut circuits = vec![
+        (Mixer::Complete, &uniform),
+        (Mixer::Complete, &warm),
+        (Mixer::Path, &uniform),
+    ];
+    circuits.extend(
+        levels
+            .iter()
+            .all(|&d| d > 2)
+            .then_some((Mixer::Ring, &uniform)),
+    );
+    for (mixer, start) in circuits {
+        for layers in [0, 1, 3] {
+            check_costs(&[&pairs, &table], mixer, start, layers);
+            check_costs(&[&steps], mixer, start, layers);
         }
     }
 }
 
 /// Equal costs against the reference.
-fn check_costs(costs: &[&Cost], start: &Start, layers: usize) {
-    let expected = reference(costs[0], start, layers);
+fn check_costs(costs: &[&Cost], mixer: Mixer, start: &Start, layers: usize) {
+    let expected = reference(costs[0], mixer, start, layers);
     let values = costs[0].values();
     let states = expected.iter().zip(values.iter());
     let energy: f64 = states.map(|(x, c)| x.norm_sqr() * c).sum();
-    let name = format!("{:?}, {layers} layers", costs[0].register().levels());
+    let name = format!(
+        "{:?} {mixer}, {layers} layers",
+        costs[0].register().levels()
+    );
     for cost in costs {
-        let double = Ansatz::new(cost, Mixer::Complete, start).unwrap();
+        let double = common::ansatz(cost, mixer, start);
         check_ansatz(&double, (layers, energy), &expected, [1e-12, 1e-11], &name);
         let single = double.in_single_precision().unwrap();
         let tolerances = [2e-6, 1e-4 * energy.abs().max(1.0)];
@@ -139,6 +176,14 @@ fn check_ansatz<T: Number>(
         (found - energy).abs() < value,
         "{name}: {found}, expected {energy}"
     );
+}
+
+/// Their phases are products of few.
+#[test]
+fn registers_of_one_block() {
+    for levels in [&[2; 10][..], &[2; 7], &[4; 5], &[2, 8, 3, 5, 2], &[3; 6]] {
+        check_register(levels);
+    }
 }
 
 #[test]
@@ -172,10 +217,10 @@ fn axes_longer_than_a_tile() {
     })
     .unwrap();
     let start = cost.uniform_start();
-    let ansatz = Ansatz::new(&cost, Mixer::Complete, &start).unwrap();
+    let ansatz = common::ansatz(&cost, Mixer::Complete, &start);
     check(
         &ansatz.evolve(&angles(2), &Limits::none()).unwrap(),
-        &reference(&cost, &start, 2),
+        &reference(&cost, Mixer::Complete, &start, 2),
         1e-12,
         "a long axis",
     );
@@ -193,8 +238,8 @@ fn narrow_tiles_at_the_end() {
         };
         let cost = Cost::from_fn(&register, value).unwrap();
         let start = cost.uniform_start();
-        let ansatz = Ansatz::new(&cost, Mixer::Complete, &start).unwrap();
-        let expected = reference(&cost, &start, 1);
+        let ansatz = common::ansatz(&cost, Mixer::Complete, &start);
+        let expected = reference(&cost, Mixer::Complete, &start, 1);
         check(
             &ansatz.evolve(&angles(1), &Limits::none()).unwrap(),
             &expected,
@@ -227,7 +272,7 @@ fn narrow_tiles_at_the_end() {
 fn gradients_on_several_groups() {
     for levels in [vec![2; 17], vec![3, 5, 7, 6, 4, 2, 3, 5], vec![4; 9]] {
         let cost = pairs(&levels);
-        let ansatz = Ansatz::new(&cost, Mixer::Complete, &cost.uniform_start()).unwrap();
+        let ansatz = common::ansatz(&cost, Mixer::Complete, &cost.uniform_start());
         let single = ansatz.clone().in_single_precision().unwrap();
         for layers in 1..=3 {
             for objective in [Objective::Expectation, Objective::CVaR(0.3)] {
@@ -391,12 +436,12 @@ fn even_costs_keep_half_the_state() {
         for [even, spoilt] in &even_costs(n) {
             let start = even.uniform_start();
             let [half, whole] =
-                [even, spoilt].map(|cost| Ansatz::new(cost, Mixer::Complete, &start).unwrap());
+                [even, spoilt].map(|cost| common::ansatz(cost, Mixer::Complete, &start));
             check_half(&half, &whole, 1e-9);
             let [half, whole] = [half, whole].map(|ansatz| ansatz.in_single_precision().unwrap());
             check_half(&half, &whole, 1e-3);
         }
     }
     let [even, _] = &even_costs(17)[0];
-    check_costs(&[even], &even.uniform_start(), 3);
+    check_costs(&[even], Mixer::Complete, &even.uniform_start(), 3);
 }

@@ -214,6 +214,43 @@ impl Pairwise {
         costs
     }
 
+    /// All costs as `rows[r] + factors[0][c] + Σ_a factors[a, digit of r][c]`: c are the digits of the first `columns` axes, r those of
+    /// the others, one factor an axis above and digit but 0, in their order.
+    pub(crate) fn split(&self, columns: usize) -> (Vec<f64>, Vec<f64>) {
+        let axes: Vec<usize> = (0..self.axes()).collect();
+        let (below, above) = axes.split_at(columns);
+        let mut rows = self.own(above);
+        rows.iter_mut().for_each(|cost| *cost += self.constant);
+        let mut first = self.own(below);
+        let coupled = |axis: usize, digit: usize| {
+            let mut linear = Linear {
+                constant: 0.0,
+                levels: vec![0.0; self.single.len()],
+            };
+            self.fix(&mut linear, axis, digit);
+            let mut costs = vec![0.0; first.len()];
+            self.spread(&linear, below.iter().copied(), 0.0, &mut costs);
+            costs
+        };
+        let mut factors = Vec::new();
+        let mut zero = vec![0.0; first.len()];
+        for &axis in above {
+            let here = coupled(axis, 0);
+            for digit in 1..self.levels(axis) {
+                let there = coupled(axis, digit);
+                factors.extend(there.iter().zip(&here).map(|(there, here)| there - here));
+            }
+            zero.iter_mut()
+                .zip(&here)
+                .for_each(|(sum, here)| *sum += here);
+        }
+        first
+            .iter_mut()
+            .zip(&zero)
+            .for_each(|(sum, zero)| *sum += zero);
+        (rows, [first, factors].concat())
+    }
+
     /// The cost of a basis state.
     pub(crate) fn value(&self, index: usize) -> f64 {
         let (mut inside, above) = (index % self.chunk.len(), index / self.chunk.len());

@@ -7,7 +7,7 @@
 )]
 
 use super::vector::{Number, Vector};
-use super::{Angle, Rows, Tile, TileMut, Turn, Weight};
+use super::{Angle, Product, Rows, Tile, TileMut, Turn, Weight};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::arch::x86_64::*;
 

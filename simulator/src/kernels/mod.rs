@@ -40,6 +40,7 @@ macro_rules! for_each_kernel {
             phase = phase::phase[], (re: &mut [$t], im: &mut [$t], cost: &[f64], angle: Angle);
             phases = phase::phases[], (cost: &[f64], angle: Angle, re: &mut [$t], im: &mut [$t]);
             phase_product = phase::phase_product[], (re: &mut [$t], im: &mut [$t], table: Tile<'_, $t>, rows: Tile<'_, $t>, columns: Tile<'_, $t>);
+            phase_split = phase::phase_split[], (re: &mut [$t], im: &mut [$t], rows: Tile<'_, $t>, factors: Tile<'_, $t>, products: &[Product], places: TileMut<'_, $t>);
             phase_steps = phase::phase_steps[], (re: &mut [$t], im: &mut [$t], steps: &[u16], table: Tile<'_, $t>);
             weigh = phase::weigh[], (psi: Tile<'_, $t>, re: &mut [$t], im: &mut [$t], cost: &[f64], weight: Weight);
             gather = copy::gather[], (from: ArrayView2<'_, $t>, to: &mut [$t], rows: Rows);
@@ -108,7 +109,7 @@ use std::sync::OnceLock;
 
 pub(crate) use copy::Rows;
 pub(crate) use mix::Turn;
-pub(crate) use phase::{Angle, Weight};
+pub(crate) use phase::{Angle, Product, Weight};
 pub(crate) use sincos::MAX_PHASE;
 pub use vector::Number;
 

@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "loads and stores by address")]
 
 use super::vector::{Number, Vector};
-use super::{Angle, Rows, Tile, TileMut, Turn, Weight};
+use super::{Angle, Product, Rows, Tile, TileMut, Turn, Weight};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::arch::aarch64::*;
 

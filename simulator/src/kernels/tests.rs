@@ -253,6 +253,66 @@ fn sums<T: Number>(case: &Case) {
     }
 }
 
+/// The phases of a list of costs.
+fn phases_of<T: Number>(costs: &[f64], angle: Angle) -> (Vec<T>, Vec<T>) {
+    let mut phases = (costs.to_vec(), costs.to_vec());
+    InstructionSet::SCALAR.phases(costs, angle, &mut phases.0, &mut phases.1);
+    let rounded = |list: Vec<f64>| list.into_iter().map(T::from_f64).collect();
+    (rounded(phases.0), rounded(phases.1))
+}
+
+/// Phases of `d · d` rows by factors, against the phases of the sums.
+fn split_phases<T: Number>(case: &Case) {
+    let d = case.d;
+    let width = case.array::<T>(0).len() / (d * d) / T::LANES * T::LANES;
+    if width == 0 {
+        return;
+    }
+    let rows = &case.matrix[0];
+    let factors: Vec<f64> = (0..(2 * d - 1) * width)
+        .map(|at| (at as f64).sin())
+        .collect();
+    let sum = |at: usize| {
+        let (row, column) = (at / width, at % width);
+        let factor = |digit: usize, first: usize| match digit {
+            0 => 0.0,
+            _ => factors[(first + digit - 1) * width + column],
+        };
+        rows[row] + factors[column] + factor(row % d, 1) + factor(row / d, d)
+    };
+    let costs: Vec<f64> = (0..d * d * width).map(sum).collect();
+    let angle = Angle {
+        gamma: 0.7,
+        offset: 0.2,
+        scale: 0.9,
+    };
+    let unit = Angle {
+        offset: 0.0,
+        scale: 1.0,
+        ..angle
+    };
+    let (rows, factors) = (phases_of::<T>(rows, angle), phases_of::<T>(&factors, unit));
+    let products = Product::all(&[d, d]);
+    let found = case.arrays::<T>(|isa, re, im| {
+        let mut places = [(); 2].map(|()| vec![T::default(); 3 * width]);
+        let [places_re, places_im] = &mut places;
+        let (re, im) = (&mut re[..costs.len()], &mut im[..costs.len()]);
+        let (rows, factors) = ((&*rows.0, &*rows.1), (&*factors.0, &*factors.1));
+        isa.phase_split(re, im, rows, factors, &products, (places_re, places_im));
+    });
+    let expected = case.arrays::<T>(|isa, re, im| {
+        isa.phase(
+            &mut re[..costs.len()],
+            &mut im[..costs.len()],
+            &costs,
+            angle,
+        );
+    });
+    let found = found.0.iter().chain(&found.1);
+    let pairs = found.zip(expected.0.iter().chain(&expected.1));
+    pairs.for_each(|(a, b)| assert!((a.to_f64() - b.to_f64()).abs() < 2e-6));
+}
+
 fn phases<T: Number>(case: &Case) {
     let [gamma, offset] = case.angles;
     let (costs, angle) = (
@@ -275,6 +335,7 @@ fn phases<T: Number>(case: &Case) {
     {
         assert!((a.to_f64() - b.to_f64()).abs() < 1e-6);
     }
+    split_phases::<T>(case);
     let steps: Vec<u16> = (0..re.len()).map(|at| (at * 7 % re.len()) as u16).collect();
     let in_steps = case.arrays::<T>(|isa, a, b| isa.phase_steps(a, b, &steps, (&re, &im)));
     let looked_up =
