@@ -196,8 +196,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--row-seconds",
         type=float,
-        default=225.0,
-        help="a peer whose runs would take longer gets fewer of them, three at least (default 225)",
+        default=180.0,
+        help="a peer whose runs would take longer gets fewer of them, three at least (default 180)",
     )
     parser.add_argument("--peers", nargs="+", choices=[peer.key for peer in PEERS], help="these alone")
     parser.add_argument("--out", type=Path, help="write the record to this file as well")
