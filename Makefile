@@ -4,7 +4,7 @@
 # solver and SQLite, and the tests meet the code that ships.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-isa check bench deps deny check-aarch64
+.PHONY: help demo build test test-isa check bench bench-peers deps deny check-aarch64
 
 # Test binaries run in their crate's folder: to them a relative path would be another place.
 ifdef CARGO_TARGET_DIR
@@ -12,8 +12,10 @@ override CARGO_TARGET_DIR := $(abspath $(CARGO_TARGET_DIR))
 export CARGO_TARGET_DIR
 endif
 
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+
 # Each skipped test adds a line here (ketscale-test-support); `make test` prints them at its end.
-SKIPPED := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/skipped-tests.txt
+SKIPPED := $(TARGET)/skipped-tests.txt
 
 TEST := cargo test --release --workspace --no-fail-fast
 
@@ -48,9 +50,12 @@ check: ## format, lints, docs and scripts, exactly as CI checks them
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --workspace --no-deps
 	scripts/deps_test
 
-bench: ## run the benchmarks; one alone with BENCH=name
+bench: ## run the benchmarks; one alone with BENCH=name, some of its cases with ARGS='24 f64'
 	@scripts/deps build
-	cargo bench --workspace --bench '$(or $(BENCH),*)'
+	cargo bench --workspace --bench '$(or $(BENCH),*)' $(if $(ARGS),-- $(ARGS))
+
+bench-peers: build ## compare a layer with other simulators (network, Python; about half an hour); ARGS='--qubits 20' for less
+	python3 -B benches/peers/compare.py --ketscale '$(TARGET)/release/ketscale' --environment '$(TARGET)/peers' $(ARGS)
 
 deps: ## install what the build and the tests need from the system; asks first on a terminal
 	@scripts/deps build test && echo 'Everything that the build needs is here.'

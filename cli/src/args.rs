@@ -265,6 +265,9 @@ pub(crate) struct EvaluateArgs {
     /// Most probable states to list.
     #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub(crate) top: u32,
+    /// Evaluate the expectation (with --cvar: CVaR) this often once more, in memory that is warm, and give the median of the seconds.
+    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub(crate) repeat: u32,
     /// Threads. Default: one a core. The answer is the same to the bit.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) threads: Option<std::num::NonZeroUsize>,

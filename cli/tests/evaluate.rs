@@ -178,6 +178,35 @@ fn instruction_sets_and_threads_do_not_change_the_answer() {
     }
 }
 
+/// Repeated evaluations have seconds of their own and change nothing else.
+#[test]
+fn repeated_evaluations_are_timed() {
+    let folder = folder();
+    let term = json!({"vars": [0, 1], "coeff": 1.0});
+    let model = json!({"vartype": "SPIN", "variables": 2, "terms": [term]});
+    let model = write(folder.path(), "model.json", &model);
+    let angles = json!({"gamma": [0.3], "beta": [0.4]});
+    let angles = write(folder.path(), "angles.json", &angles);
+    let once = report(evaluate(&model, &angles, &[]));
+    assert_eq!(once["seconds"]["repeat"], Value::Null);
+    for more in [
+        vec!["--repeat", "3"],
+        vec!["--repeat", "4", "--cvar", "0.5", "--precision", "f32"],
+    ] {
+        let often = report(evaluate(&model, &angles, &more));
+        let seconds = |key: &str| often["seconds"][key].as_f64().unwrap();
+        assert!(seconds("repeat") > 0.0 && seconds("repeat") < seconds("total"));
+        assert_close(
+            &often["expectation"],
+            once["expectation"].as_f64().unwrap(),
+            1e-6,
+        );
+    }
+    let more = ["--angles", &angles, "--repeat", "1"];
+    let table = ketscale(&[&["evaluate", &model], &more[..]].concat());
+    assert!(table.exits(0).text().contains("seconds, repeated"));
+}
+
 #[test]
 fn warm_starts_and_mixers() {
     let folder = folder();

@@ -79,6 +79,8 @@ struct Seconds {
     build: f64,
     evolve: f64,
     reduce: f64,
+    /// Median of the repeated evaluations: circuit and objective, without the other sums.
+    repeat: Option<f64>,
     total: f64,
 }
 
@@ -175,6 +177,7 @@ impl Question<'_> {
                 build,
                 evolve,
                 reduce: 0.0,
+                repeat: None,
                 total: 0.0,
             },
             bytes: if args.gradient {
@@ -184,12 +187,34 @@ impl Question<'_> {
             },
         };
         report.seconds.reduce = differentiate + reducing.elapsed().as_secs_f64();
+        drop(state);
+        let again = || ansatz.evaluate(objective, angles, &Limits::none());
+        report.seconds.repeat = median_seconds(args.repeat, again).map_err(refuse)?;
         report.seconds.total = begun.elapsed().as_secs_f64();
         Ok(report)
     }
 }
 
+/// Median of the seconds that `work` takes, done once beforehand for what only the first time costs. `None` where it is not done.
+fn median_seconds<T, E>(times: u32, work: impl Fn() -> Result<T, E>) -> Result<Option<f64>, E> {
+    if times == 0 {
+        return Ok(None);
+    }
+    work()?;
+    let one = |_| {
+        let begun = Instant::now();
+        work().map(|_| begun.elapsed().as_secs_f64())
+    };
+    let mut seconds: Vec<f64> = (0..times).map(one).collect::<Result<_, E>>()?;
+    seconds.sort_by(f64::total_cmp);
+    Ok(Some(seconds[seconds.len() / 2]))
+}
+
 fn top<T: Number>(state: &State<T>, k: usize) -> Vec<Top> {
+    // Looking for none would still go over all states, in a buffer of some MiB a thread.
+    if k == 0 {
+        return Vec::new();
+    }
     let cost = state.cost();
     let one = |(index, probability)| {
         let digits = cost.register().digits(index).ok()?;
@@ -204,6 +229,9 @@ fn top<T: Number>(state: &State<T>, k: usize) -> Vec<Top> {
 
 /// The states drawn, the best first.
 fn samples<T: Number>(state: &State<T>, args: &EvaluateArgs) -> Vec<Sample> {
+    if args.shots == 0 {
+        return Vec::new();
+    }
     let cost = state.cost();
     let one = |(index, count)| {
         let digits = cost.register().digits(index).ok()?;
@@ -333,12 +361,14 @@ fn circuit(report: &Report) -> Vec<[String; 2]> {
         build,
         evolve,
         reduce,
+        repeat,
         total,
     } = report.seconds;
     rows.push([
         "seconds".to_owned(),
         format!("{total:.3} (build {build:.3}, evolve {evolve:.3}, reduce {reduce:.3})"),
     ]);
+    rows.extend(repeat.map(|repeat| ["seconds, repeated".to_owned(), format!("{repeat:.6}")]));
     rows.push([
         "memory".to_owned(),
         format!("{:.1} MiB", report.bytes as f64 / f64::from(1 << 20)),
