@@ -149,7 +149,9 @@ impl<'a, T: Number> Ansatz<'a, T> {
         self.admit(angles, self.estimate(angles.depth()).bytes)?;
         let circuit = self.circuit(layers(angles));
         let mut psi = self.memory();
-        self.run(&circuit, &self.plans(angles.depth()), &mut psi, limits)?;
+        let (mut plans, last) = self.plans(angles.depth());
+        plans.push(last);
+        self.run(&circuit, &plans, &mut psi, limits)?;
         Ok(State::new(self.cost, psi, self.isa))
     }
 
@@ -169,16 +171,13 @@ impl<'a, T: Number> Ansatz<'a, T> {
         }
         self.admit(angles, self.estimate(angles.depth()).bytes)?;
         let circuit = self.circuit(layers(angles));
-        let plans = self.plans(angles.depth());
-        let Some((last, plans)) = plans.split_last() else {
-            return Ok(self.cost.mean());
-        };
+        let (plans, last) = self.plans(angles.depth());
         let mut psi = self.memory();
-        self.run(&circuit, plans, &mut psi, limits)?;
-        self.spend(limits, angles.depth(), plans.len())?;
+        self.run(&circuit, &plans, &mut psi, limits)?;
+        self.spend(limits, angles.depth())?;
         let center = self.cost.mean();
         let mean =
-            self.copies() * circuit.run_mean(last, self.source(plans.len()), &mut psi, center);
+            self.copies() * circuit.run_mean(&last, self.source(plans.len()), &mut psi, center);
         self.leave(psi);
         Ok(center + mean)
     }
@@ -221,14 +220,13 @@ impl<'a, T: Number> Ansatz<'a, T> {
         (self.layout.groups.len() - 1).max(1)
     }
 
-    /// Pays for the pass at a place among those of `depth` layers.
-    pub(crate) fn spend(&self, limits: &Limits, depth: usize, pass: usize) -> Result<(), Error> {
+    /// Pays for one of the passes of `depth` layers.
+    pub(crate) fn spend(&self, limits: &Limits, depth: usize) -> Result<(), Error> {
         let passes = if self.layout.groups.len() == 1 {
             1 + depth
         } else {
             1
         };
-        debug_assert!(pass <= depth.saturating_mul(self.passes_a_layer()));
         Ok(limits.spend(units(self.dimension, passes))?)
     }
 
@@ -242,7 +240,7 @@ impl<'a, T: Number> Ansatz<'a, T> {
     ) -> Result<(), Error> {
         let depth = circuit.angles.len();
         for (at, plan) in plans.iter().enumerate() {
-            self.spend(limits, depth, at)?;
+            self.spend(limits, depth)?;
             circuit.run(plan, self.source(at), psi);
         }
         Ok(())
@@ -256,8 +254,8 @@ impl<'a, T: Number> Ansatz<'a, T> {
         }
     }
 
-    /// The passes of a run.
-    pub(crate) fn plans(&self, depth: usize) -> Vec<Plan> {
+    /// The passes of a run, and the last of them.
+    fn plans(&self, depth: usize) -> (Vec<Plan>, Plan) {
         forward(self.layout.groups.len(), depth)
     }
 

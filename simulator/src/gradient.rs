@@ -84,8 +84,9 @@ impl<T: Number> Ansatz<'_, T> {
             beta: vec![0.0; depth],
         };
         for (at, plan) in plans.iter().enumerate() {
-            self.spend(limits, depth, at)?;
-            self.spend(limits, depth, at)?;
+            // On two states.
+            self.spend(limits, depth)?;
+            self.spend(limits, depth)?;
             let weight = (at == 0).then_some(weight);
             let overlaps = circuit.run_back(
                 plan,

@@ -10,6 +10,9 @@ use std::sync::{Mutex, PoisonError};
 /// States up to this size are not split: handing out the parts would cost more than it gains.
 const SERIAL_AMPLITUDES: usize = 1 << 16;
 
+/// Chunks of a state that are one part where a part brings more than a sum.
+pub(crate) const CHUNKS_OF_A_PART: usize = 32;
+
 /// What workers keep between parts and hand on to the next pass: making it anew would cost the system's pages each time.
 #[derive(Debug)]
 pub(crate) struct Pool<S>(Mutex<Vec<S>>);

@@ -11,9 +11,6 @@ const BINS: usize = 1 << 10;
 /// So many candidates are sorted instead.
 const SORTED: usize = 1 << 14;
 
-/// Chunks that are counted into the same bins.
-const CHUNKS_OF_A_PART: usize = 32;
-
 /// A range of costs, both ends included.
 #[derive(Debug, Clone, Copy)]
 struct Range {
@@ -140,7 +137,7 @@ fn parts<T: Number, R: Send>(
 ) -> Vec<Vec<R>> {
     let length = cost.chunk_len();
     let chunks: Vec<usize> = (0..psi.dimension().div_ceil(length)).collect();
-    let parts = chunks.chunks(CHUNKS_OF_A_PART).collect();
+    let parts = chunks.chunks(parallel::CHUNKS_OF_A_PART).collect();
     parallel::each(psi.dimension(), parts, |part: &[usize]| {
         let (mut buffer, mut gathered) = (Vec::new(), Vec::new());
         for &chunk in part {

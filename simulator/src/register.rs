@@ -3,7 +3,7 @@
 use crate::Error;
 
 /// Most states that are worked through together.
-const CHUNK: usize = 1 << 13;
+pub(crate) const CHUNK: usize = 1 << 13;
 
 /// Memory that the state, the cost table and their scratch may use together unless the caller says otherwise: 8 GiB.
 pub const DEFAULT_MEMORY_BYTES: u64 = 8 << 30;

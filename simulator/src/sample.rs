@@ -7,9 +7,6 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::cmp::Ordering;
 
-/// Chunks that bring the most probable of their states together.
-const CHUNKS_OF_A_PART: usize = 32;
-
 /// Draws by inversion: uniform numbers in ascending order against the cumulative sums. Each chunk of the state takes the numbers that fall
 /// between its sums.
 pub(crate) fn sample<T: Number>(chunks: Vec<Chunk<T>>, shots: u64, seed: u64) -> Vec<(usize, u64)> {
@@ -94,7 +91,12 @@ pub(crate) fn top<'a, T: Number>(chunks: Vec<Chunk<'a, T>>, k: usize) -> Vec<(us
         })
     };
     first_k(
-        parallel::each(dimension, parts.chunks(CHUNKS_OF_A_PART).collect(), best).concat(),
+        parallel::each(
+            dimension,
+            parts.chunks(parallel::CHUNKS_OF_A_PART).collect(),
+            best,
+        )
+        .concat(),
         k,
     )
 }

@@ -157,6 +157,26 @@ impl<T: Number> Steps<T> {
     }
 }
 
+/// A mixer's angle, and what turns it takes.
+#[derive(Debug, Clone, Copy)]
+struct Beta {
+    angle: f64,
+    turn: Turn,
+    /// The factor that a turn takes out of `e^{-iβX}`.
+    scale: f64,
+}
+
+impl Beta {
+    fn new(angle: f64) -> Self {
+        let turn = Turn::new(angle);
+        let scale = match turn {
+            Turn::Tangent(_) => angle.cos(),
+            Turn::Cotangent(_) => angle.sin(),
+        };
+        Self { angle, turn, scale }
+    }
+}
+
 /// A layer's mixer on one group.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mix<T> {
@@ -171,6 +191,7 @@ pub(crate) struct Mix<T> {
 impl<T: Number> Mix<T> {
     pub(crate) fn new(layout: &Layout, group: usize, mixers: &[AxisMixer], beta: f64) -> Self {
         let (low, group) = (group == 0, &layout.groups[group]);
+        let beta = Beta::new(beta);
         let block_pitch = [group.block_pitch];
         let outer = strides(mixers, group.block_axes.end..group.axes.end, block_pitch[0]);
         let rows = strides(mixers, group.block_axes.clone(), group.pitch);
@@ -205,22 +226,15 @@ pub(crate) fn left_to_phase(mixers: &[AxisMixer], beta: f64) -> (f64, f64) {
         .filter(|mixer| matches!(mixer, AxisMixer::Projector(_)))
         .count();
     // The complete mixer's factor e^{iβ} of every axis, and −i of every turn in cotangent form.
-    let turned = match Turn::new(beta) {
+    let beta = Beta::new(beta);
+    let turned = match beta.turn {
         Turn::Tangent(_) => 0.0,
         Turn::Cotangent(_) => (qubits % 4) as f64 * FRAC_PI_2,
     };
     (
-        scale(beta).powi(qubits as i32),
-        turned - beta * projectors as f64,
+        beta.scale.powi(qubits as i32),
+        turned - beta.angle * projectors as f64,
     )
-}
-
-/// The factor that a turn takes out of `e^{-iβX}`.
-fn scale(beta: f64) -> f64 {
-    match Turn::new(beta) {
-        Turn::Tangent(_) => beta.cos(),
-        Turn::Cotangent(_) => beta.sin(),
-    }
 }
 
 type Axis<'a> = (&'a AxisMixer, usize);
@@ -236,7 +250,7 @@ fn strides(mixers: &[AxisMixer], axes: std::ops::Range<usize>, mut stride: usize
 }
 
 /// The steps of some axes by ascending stride. Neighbouring qubits are taken several at a time.
-fn steps<T: Number>(axes: &[Axis], beta: f64) -> Steps<T> {
+fn steps<T: Number>(axes: &[Axis], beta: Beta) -> Steps<T> {
     let mut steps: Vec<Step<T>> = Vec::new();
     let mut qubits_here = 0;
     for &(mixer, stride) in axes {
@@ -270,29 +284,27 @@ fn steps<T: Number>(axes: &[Axis], beta: f64) -> Steps<T> {
     }
     Steps {
         steps,
-        scale: scale(beta).powi(qubits_here),
+        scale: beta.scale.powi(qubits_here),
     }
 }
 
-fn step<T: Number>(mixer: &AxisMixer, stride: usize, beta: f64) -> Step<T> {
+fn step<T: Number>(mixer: &AxisMixer, stride: usize, beta: Beta) -> Step<T> {
     match mixer {
         // The bit of a stride below one vector is the stride itself.
         AxisMixer::Flip if stride < T::LANES => Step::TurnLanes {
             lanes: stride as u32,
             qubits: 0,
-            turn: Turn::new(beta),
+            turn: beta.turn,
         },
         AxisMixer::Flip => Step::Turn {
             qubits: 1,
             stride,
-            turn: Turn::new(beta),
+            turn: beta.turn,
         },
         AxisMixer::Projector(w) => {
             // e^{-2iβ} − 1 = −2 sin β (sin β + i cos β), without cancellation at small angles.
-            let factor = (
-                -2.0 * beta.sin() * beta.sin(),
-                -2.0 * beta.sin() * beta.cos(),
-            );
+            let (sin, cos) = beta.angle.sin_cos();
+            let factor = (-2.0 * sin * sin, -2.0 * sin * cos);
             if stride < T::LANES {
                 let bits = (stride.ilog2(), (stride * w.len()).ilog2().min(T::LANE_BITS));
                 let states = (stride * w.len()).max(T::LANES);
@@ -309,7 +321,7 @@ fn step<T: Number>(mixer: &AxisMixer, stride: usize, beta: f64) -> Step<T> {
             }
         }
         AxisMixer::Lattice(lattice) => {
-            let (re, im) = lattice.exponential(beta);
+            let (re, im) = lattice.exponential(beta.angle);
             Step::Multiply {
                 stride,
                 d: lattice.levels(),

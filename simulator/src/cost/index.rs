@@ -4,11 +4,9 @@
 use super::build::{self, Amount, Term, Variables};
 use crate::aligned::Aligned;
 use crate::parallel;
-use crate::register::Register;
+use crate::register::{CHUNK, Register};
 use std::num::Wrapping;
 
-/// Basis states that are worked through together.
-const CHUNK: usize = 1 << 13;
 /// Basis states that are counted together.
 const COUNTED: usize = 1 << 20;
 /// The greatest index.

@@ -1,12 +1,10 @@
 //! Costs that couple at most two axes at a time: kept as their terms, never as N numbers.
 
 use super::build::Table;
-use crate::register::Register;
+use crate::register::{CHUNK, Register};
 
 /// Most levels of an axis whose couplings are kept as terms.
 pub(crate) const MOST_LEVELS: usize = 64;
-/// Costs that are computed together.
-const CHUNK: usize = 1 << 13;
 
 /// `constant + Σ_k u_k(x_k) + Σ_{k<l} v_kl(x_k, x_l)`. A *level* is an axis with one of its digits; the levels of axis k are numbers
 /// `first[k]` up to `first[k + 1]`.

@@ -27,34 +27,30 @@ impl Plan {
     }
 }
 
-/// The passes for `depth` layers of phase and mixer, from the low group up and down again.
-pub(crate) fn forward(groups: usize, depth: usize) -> Vec<Plan> {
-    let none = Stage {
-        before: None,
-        phase: None,
-        after: None,
-    };
-    let mut plans = vec![Plan {
+/// The passes for `depth` layers of phase and mixer, from the low group up and down again, and the last of them.
+pub(crate) fn forward(groups: usize, depth: usize) -> (Vec<Plan>, Plan) {
+    let mut plans = Vec::new();
+    let mut last = Plan {
         group: 0,
         stages: Vec::new(),
-    }];
+    };
     for layer in 0..depth {
-        let here = plans.len() - 1;
-        let group = plans[here].group;
-        match plans[here].stages.last_mut() {
+        match last.stages.last_mut() {
             // The mixer of the layer before has just ended here.
             Some(stage) if stage.phase.is_none() => {
                 (stage.phase, stage.after) = (Some(layer), Some(layer))
             }
-            _ => plans[here].stages.push(Stage {
+            _ => last.stages.push(Stage {
+                before: None,
                 phase: Some(layer),
                 after: Some(layer),
-                ..none
             }),
         }
-        plans.extend(others(groups, group, layer));
+        for plan in others(groups, last.group, layer) {
+            plans.push(std::mem::replace(&mut last, plan));
+        }
     }
-    plans
+    (plans, last)
 }
 
 /// The passes that carry a layer's mixer from a group at one end to all others.
@@ -149,11 +145,17 @@ mod tests {
             .collect()
     }
 
+    fn all(groups: usize, depth: usize) -> Vec<Plan> {
+        let (mut plans, last) = forward(groups, depth);
+        plans.push(last);
+        plans
+    }
+
     #[test]
     fn every_layer_has_its_phase_and_then_every_group_once() {
         for groups in 1..5 {
             for depth in 0..6 {
-                let plans = forward(groups, depth);
+                let plans = all(groups, depth);
                 assert_eq!(plans.len(), 1 + depth * (groups - 1));
                 let mut operations = operations(&plans).into_iter();
                 for layer in 0..depth {
@@ -178,10 +180,7 @@ mod tests {
             for depth in 0..6 {
                 let plans = backward(groups, depth);
                 assert_eq!(plans.len(), 1 + depth * (groups - 1));
-                assert_eq!(
-                    plans[0].group,
-                    forward(groups, depth).last().map_or(0, |plan| plan.group)
-                );
+                assert_eq!(plans[0].group, forward(groups, depth).1.group);
                 let mut operations = operations(&plans).into_iter();
                 for layer in 0..depth {
                     let mut mixed: Vec<_> = operations.by_ref().take(groups).collect();
