@@ -23,6 +23,8 @@ use ketscale_simulator::Error as Refusal;
 
 /// Spins whose expectations are one part of the work.
 const SPINS_PER_PART: usize = 32;
+/// Steps of work below which handing out parts costs more than it gains: about 50 µs.
+const SERIAL_STEPS: usize = 1 << 14;
 /// Points of β among which the best is looked for before it is refined. The polynomial has at most four stationary points.
 const BETAS: usize = 64;
 /// Halvings of the interval between two points of β: from 2π/64 to the last digit.
@@ -81,8 +83,9 @@ impl FirstLayer {
     pub(crate) fn at(ising: &Ising, gamma: f64) -> Self {
         let phases = Phases::new(ising, gamma);
         let starts: Vec<usize> = (0..ising.variables()).step_by(SPINS_PER_PART).collect();
-        let steps = work(ising);
-        let parts = parallel::each(steps, starts, |first| phases.part(first));
+        let parts = parallel::each(work(ising) > SERIAL_STEPS, starts, |first| {
+            phases.part(first)
+        });
         let mut layer = Self {
             gamma,
             offset: ising.offset(),

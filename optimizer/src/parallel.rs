@@ -4,18 +4,15 @@
 
 use rayon::prelude::*;
 
-/// Steps of work below which handing out parts costs more than it gains: about 50 µs.
-const SERIAL_STEPS: usize = 1 << 14;
-
-/// Applies `work` to every part; side by side where all parts together are more than a few steps.
+/// Applies `work` to every part, side by side where that is worth handing them out.
 pub(crate) fn each<T: Send, R: Send>(
-    steps: usize,
+    side_by_side: bool,
     parts: Vec<T>,
     work: impl Fn(T) -> R + Send + Sync,
 ) -> Vec<R> {
-    if steps <= SERIAL_STEPS {
-        parts.into_iter().map(work).collect()
-    } else {
+    if side_by_side {
         parts.into_par_iter().map(work).collect()
+    } else {
+        parts.into_iter().map(work).collect()
     }
 }

@@ -149,7 +149,7 @@ fn threads_do_not_change_a_bit() {
         coefficient: (k as f64).sin(),
     };
     let ising = Ising::new(n, &(0..6 * n).map(term).collect::<Vec<_>>(), 0.0).unwrap();
-    assert!(work(&ising) > 1 << 14);
+    assert!(work(&ising) > SERIAL_STEPS);
     let run = |threads| on_threads(threads, || FirstLayer::at(&ising, 0.3)).unwrap();
     let one = run(1);
     for threads in [2, 7] {
