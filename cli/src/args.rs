@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Schema(SchemaArgs),
     /// Run one QAOA circuit on a model file (QUBO, Ising or tables), and say what its state says.
     Evaluate(EvaluateArgs),
+    /// Search a model file for its least cost, by QAOA or by what QAOA is compared with.
+    Minimize(MinimizeArgs),
     /// Write a model file of a well-known family.
     Generate(GenerateArgs),
     /// Answer requests for plans over gRPC.
@@ -238,7 +240,7 @@ pub(crate) struct EvaluateArgs {
     /// {"vartype": "DISCRETE", "variables": [d, …], "tables": [{"vars": [i, …], "values": […]}, …]}; "offset" may be added.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Angles in radians, layer 1 first: {"gamma": […], "beta": […]}.
+    /// Angles in radians, layer 1 first: {"gamma": […], "beta": […]}; what `minimize --angles-out` writes will do.
     #[arg(long, value_name = "FILE")]
     pub(crate) angles: PathBuf,
     /// Precision of the amplitudes; sums are always taken in f64.
@@ -309,6 +311,75 @@ impl From<MixerName> for ketscale_optimizer::Mixer {
             MixerName::Ring => Self::Ring,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MinimizeArgs {
+    /// The model file, as `ketscale evaluate --help` has it.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// How to search.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) method: Method,
+    /// Layers of the circuit, for qaoa [default: 3].
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) depth: Option<u32>,
+    /// What moves amplitude between the levels of an axis, for qaoa [default: complete].
+    #[arg(long, value_enum)]
+    pub(crate) mixer: Option<MixerName>,
+    /// Start state, for qaoa: {"incumbent": [level, …], "epsilon": 0.25}, or {"amplitudes": [[…], …]} [default: uniform].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) start: Option<PathBuf>,
+    /// Angles to begin from, for qaoa: {"gamma": […], "beta": […], "deviation": σ}, where σ, if it is there, is the standard deviation of the cost that they were found
+    /// for, so that they are scaled to this one; other depths are interpolated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) angles: Option<PathBuf>,
+    /// Begin with one layer and add one after the other by interpolation, for qaoa.
+    #[arg(long)]
+    pub(crate) deepen: bool,
+    /// Minimise the mean cost of the best share of the shots, above 0 and at most 1, for qaoa [default: of all].
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) cvar: Option<f64>,
+    /// Local searches for angles, for qaoa [default: 1].
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) starts: Option<u32>,
+    /// Most evaluations: of the circuit for qaoa [default: 60], of the cost for anneal [default: 10000].
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(crate) evaluations: Option<u64>,
+    /// Basis states to draw from the best circuit, for qaoa [default: 1024].
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) shots: Option<u64>,
+    /// Seed of everything random, for qaoa and anneal [default: 0].
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+    /// Threads. Default: one a core. The answer is the same to the bit.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
+    /// Instruction set, for qaoa: scalar, avx2, avx512 or neon. Default: the machine's best. The answer is the same to the bit.
+    #[arg(long, value_name = "NAME", value_parser = ["scalar", "avx2", "avx512", "neon"])]
+    pub(crate) isa: Option<String>,
+    /// Where to write the angles found, for qaoa and recursive, as `--angles` of this command and of `evaluate` reads them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) angles_out: Option<PathBuf>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+/// How to search for the least cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Method {
+    /// Angles of a circuit, and the best state drawn from it.
+    #[default]
+    Qaoa,
+    /// Recursive QAOA by the formulas of one layer, from greedy spins where they are better: quadratic models of thousands of spins or bits.
+    Recursive,
+    /// Greedy construction and single flips, for quadratic models of any size.
+    Greedy,
+    /// Simulated annealing.
+    Anneal,
+    /// The whole table: the optimum.
+    Enumerate,
 }
 
 #[derive(Debug, Args)]

@@ -30,6 +30,12 @@ pub enum Error {
         /// What the function returned.
         value: f64,
     },
+    /// A model that is no Ising model: a term of three variables and more, or variables with other than two levels.
+    #[error("{reason}; expected spins or bits, at most two in a term")]
+    NotQuadratic {
+        /// Which term, or what kind of variables.
+        reason: String,
+    },
     /// A model file with mistakes, all of them.
     #[error("{}", list(.0))]
     Model(Vec<Fault>),

@@ -30,7 +30,9 @@
 //! - [`model`]: QUBO, Ising and table models, and their file format as a parser over bytes;
 //! - [`angles`]: where a search for angles starts;
 //! - [`qaoa`]: the search itself, [`search`];
-//! - [`anneal`](mod@anneal), [`uniform`], [`enumerate`]: what QAOA is compared with.
+//! - [`first_layer`]: the circuit of one layer by its formulas, on [`Ising`] models of any size;
+//! - [`recursive`](mod@recursive): recursive QAOA on them, for thousands of spins;
+//! - [`anneal`](mod@anneal), [`uniform`], [`enumerate`]: what QAOA is compared with; [`greedy`](mod@greedy): what recursive QAOA is compared with.
 //!
 //! Conventions are the simulator's; see [`simulator`]. Nothing here reads files, clocks or the environment; seeds and [`Limits`] are
 //! arguments.
@@ -44,18 +46,26 @@ pub use ketscale_simulator::{
 
 pub mod angles;
 pub mod anneal;
+pub mod first_layer;
+pub mod greedy;
 pub mod model;
 pub mod qaoa;
+pub mod recursive;
 
 mod enumerate;
 mod error;
+mod ising;
+mod parallel;
 mod samples;
 mod uniform;
 
 pub use anneal::anneal;
 pub use enumerate::enumerate;
 pub use error::{Error, Fault};
+pub use greedy::greedy;
+pub use ising::Ising;
 pub use model::Model;
 pub use qaoa::search;
+pub use recursive::recursive;
 pub use samples::{Sample, Samples};
 pub use uniform::uniform;

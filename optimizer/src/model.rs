@@ -13,9 +13,11 @@
 
 mod generate;
 mod read;
+mod value;
 mod write;
 
 use crate::Error;
+use crate::angles::Earlier;
 use ketscale_simulator::{Angles, Cost, Register, Start, Table, Term};
 
 /// What the variables stand for.
@@ -56,11 +58,20 @@ impl Model {
         read::model(bytes).map_err(Error::Model)
     }
 
-    /// Reads a file of angles, `{"gamma": […], "beta": […]}` in radians, layer 1 first.
+    /// Reads a file of angles, `{"gamma": […], "beta": […]}` in radians, layer 1 first. The standard deviation of the cost that they were found for may
+    /// stand beside them, `"deviation": 2.5`; to the circuit it means nothing.
     ///
     /// # Errors
     /// [`Error::Model`] with every mistake of the file and its place.
     pub fn parse_angles(bytes: &[u8]) -> Result<Angles, Error> {
+        Ok(Self::parse_earlier(bytes)?.angles)
+    }
+
+    /// Reads the same file as where a search begins.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with every mistake of the file and its place.
+    pub fn parse_earlier(bytes: &[u8]) -> Result<Earlier, Error> {
         read::angles(bytes).map_err(Error::Model)
     }
 

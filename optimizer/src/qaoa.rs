@@ -3,8 +3,9 @@
 mod search;
 mod tracker;
 
-pub use search::search;
+pub use search::{search, search_ansatz};
 
+use crate::angles::{Earlier, Family};
 use crate::{Error, Samples};
 use ketscale_simulator::{Angles, Objective};
 
@@ -22,8 +23,28 @@ pub struct Settings {
     pub shots: u64,
     /// Seed of everything random. Default 0.
     pub seed: u64,
-    /// Local searches, at least 1: the first from the best of the published angles, the others from perturbed ones. Default 1.
+    /// Local searches, at least 1: the first from the best candidate, the others from perturbed ones. Each has the same share of the evaluations and the
+    /// work that the candidates leave, so small states are searched side by side with the same result on any number of threads. Default 1.
     pub starts: usize,
+    /// Families of published angles among the candidates, the likeliest first. Default Sherrington–Kirkpatrick and MaxCut on 3-regular graphs.
+    pub families: Vec<Family>,
+    /// Whether linear ramps are among the candidates. Default no.
+    pub ramps: bool,
+    /// Angles of an earlier search, the first candidate. Default none.
+    pub earlier: Option<Earlier>,
+    /// How the depth is reached. Default at once.
+    pub strategy: Strategy,
+}
+
+/// How a search reaches its depth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// Candidates of full depth.
+    #[default]
+    Direct,
+    /// Candidates of one layer, or of as many as the earlier angles have; their optimum with one layer more by interpolation is where the next depth
+    /// begins (Zhou et al., arXiv 1812.01041). Depths share the evaluations that are left evenly.
+    Deepening,
 }
 
 impl Default for Settings {
@@ -35,6 +56,10 @@ impl Default for Settings {
             shots: 1024,
             seed: 0,
             starts: 1,
+            families: vec![Family::SherringtonKirkpatrick, Family::CubicMaxCut],
+            ramps: false,
+            earlier: None,
+            strategy: Strategy::Direct,
         }
     }
 }
@@ -46,11 +71,26 @@ impl Settings {
             ("max_evaluations", self.max_evaluations),
             ("starts", self.starts),
         ];
-        match counts.into_iter().find(|&(_, value)| value == 0) {
-            Some((setting, value)) => Err(Error::Setting {
+        if let Some((setting, value)) = counts.into_iter().find(|&(_, value)| value == 0) {
+            return Err(Error::Setting {
                 setting,
                 value: value.to_string(),
                 must: "at least 1",
+            });
+        }
+        if self.families.is_empty() && !self.ramps && self.earlier.is_none() {
+            return Err(Error::Setting {
+                setting: "families",
+                value: "empty".to_owned(),
+                must: "one at least, or ramps or earlier angles in their place",
+            });
+        }
+        let deviation = self.earlier.as_ref().and_then(|earlier| earlier.deviation);
+        match deviation.filter(|deviation| !(deviation.is_finite() && *deviation > 0.0)) {
+            Some(deviation) => Err(Error::Setting {
+                setting: "earlier.deviation",
+                value: deviation.to_string(),
+                must: "above 0 and finite",
             }),
             None => Ok(()),
         }
@@ -62,7 +102,7 @@ impl Settings {
 pub enum Status {
     /// Every local search ended where its line search found nothing better.
     Converged,
-    /// All evaluations are used up.
+    /// All evaluations are used up, or all of some start or depth.
     EvaluationLimit,
     /// The work units ran out; the same limit ends the same way on every machine.
     WorkLimit,

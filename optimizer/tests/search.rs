@@ -1,12 +1,14 @@
 //! The angle search on costs whose answers are known.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use ketscale_optimizer::qaoa::{Settings, Status};
-use ketscale_optimizer::simulator::{Ansatz, Error as Refusal, Stopped};
+use ketscale_optimizer::angles::{Earlier, Family};
+use ketscale_optimizer::qaoa::{Settings, Status, Strategy};
+use ketscale_optimizer::simulator::{Ansatz, Error as Refusal, Stopped, on_threads};
 use ketscale_optimizer::{
-    Cost, Error, Limits, Mixer, Objective, Register, Start, Table, Term, enumerate, search,
+    Angles, Cost, Error, Limits, Mixer, Model, Objective, Register, Start, Table, Term, enumerate,
+    search,
 };
-use proptest::prelude::*;
+use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 use std::sync::atomic::AtomicBool;
 
 /// Minus the number of cut edges of the Heawood graph: 14 vertices, 21 edges, girth 6, bipartite.
@@ -194,7 +196,8 @@ proptest! {
         let settings = Settings { max_evaluations, starts, depth, seed, shots: 10, ..Settings::default() };
         let outcome = run(&cost, &settings);
         prop_assert!(outcome.evaluations <= max_evaluations);
-        prop_assert!(outcome.evaluations == max_evaluations || outcome.status == Status::Converged);
+        // One of several starts may use up its share while another one converges.
+        prop_assert!(outcome.evaluations == max_evaluations || outcome.status == Status::Converged || starts > 1);
         prop_assert!(outcome.objective <= outcome.initial_objective);
         prop_assert_eq!(outcome.angles.depth(), depth);
     }
@@ -255,6 +258,22 @@ fn what_makes_no_sense_is_refused() {
         starts: 0,
         ..Settings::default()
     })));
+    assert!(setting("families")(refused(Settings {
+        families: vec![],
+        ..Settings::default()
+    })));
+    let earlier = |deviation| {
+        Some(Earlier {
+            angles: Angles::default(),
+            deviation: Some(deviation),
+        })
+    };
+    for deviation in [0.0, -1.0, f64::NAN] {
+        assert!(setting("earlier.deviation")(refused(Settings {
+            earlier: earlier(deviation),
+            ..Settings::default()
+        })));
+    }
     let alpha = refused(Settings {
         objective: Objective::CVaR(0.0),
         ..Settings::default()
@@ -277,4 +296,108 @@ fn what_makes_no_sense_is_refused() {
             levels: 2
         }))
     ));
+}
+
+/// Minus the energy's published optimum is what the fixed angles of sequences approach, better than those of other families.
+#[test]
+fn sequences_start_best_from_their_own_angles() {
+    for n in [8, 11] {
+        let cost = Model::labs(n).unwrap().cost(1 << 30).unwrap();
+        let first = |families: Vec<Family>| {
+            let settings = Settings {
+                depth: 5,
+                max_evaluations: 1,
+                families,
+                ..Settings::default()
+            };
+            run(&cost, &settings).initial_objective
+        };
+        let own = first(vec![Family::Labs]);
+        let default = first(Settings::default().families);
+        assert!(
+            own < default && own < cost.mean(),
+            "{n}: {own} and {default}"
+        );
+    }
+}
+
+#[test]
+fn deepening_goes_through_all_depths_and_is_no_worse_than_few_layers() {
+    let cost = mixed(9);
+    let settings = |depth, strategy| Settings {
+        depth,
+        strategy,
+        max_evaluations: 200,
+        starts: 2,
+        ..Settings::default()
+    };
+    let one = run(&cost, &settings(1, Strategy::Direct));
+    let deep = run(&cost, &settings(5, Strategy::Deepening));
+    assert_eq!(deep.angles.depth(), 5);
+    assert!(deep.angles.gamma.iter().all(|gamma| *gamma != 0.0));
+    assert!(deep.objective < one.objective - 0.2 * cost.standard_deviation());
+    assert!(deep.evaluations > 40 && deep.evaluations <= 200);
+    // A search that ends on its way has layers that do nothing.
+    let short = Settings {
+        max_evaluations: 1,
+        ..settings(5, Strategy::Deepening)
+    };
+    let short = run(&cost, &short);
+    assert_eq!(short.angles.depth(), 5);
+    assert_eq!(&short.angles.gamma[1..], [0.0; 4]);
+    assert!((short.objective - short.expectation).abs() < 1e-12);
+}
+
+#[test]
+fn earlier_angles_are_where_the_search_begins() {
+    let cost = mixed(10);
+    let found = run(&cost, &Settings::default());
+    let scaled = cost.values().iter().map(|c| c * 1e3 - 5.0).collect();
+    let scaled = Cost::table(cost.register(), scaled).unwrap();
+    let again = Settings {
+        families: vec![],
+        earlier: Some(Earlier {
+            angles: found.angles.clone(),
+            deviation: Some(cost.standard_deviation()),
+        }),
+        max_evaluations: 1,
+        ..Settings::default()
+    };
+    let again = run(&scaled, &again);
+    let expected = found.expectation * 1e3 - 5.0;
+    assert!((again.initial_objective - expected).abs() < 1e-6 * scaled.standard_deviation());
+    let ramps = Settings {
+        families: vec![],
+        ramps: true,
+        ..Settings::default()
+    };
+    let ramps = run(&cost, &ramps);
+    assert!(ramps.expectation < cost.mean() - 0.5 * cost.standard_deviation());
+}
+
+/// Starts have shares of their own, so it does not matter which of them runs when.
+#[test]
+fn threads_do_not_change_a_search() {
+    let cost = mixed(11);
+    for work in [None, Some(150)] {
+        let settings = Settings {
+            starts: 5,
+            strategy: Strategy::Deepening,
+            max_evaluations: 150,
+            ..Settings::default()
+        };
+        let on = |threads| {
+            let limits = Limits::new(None, work);
+            let search = || {
+                let start = cost.uniform_start();
+                search(&cost, Mixer::Complete, &start, &settings, &limits)
+            };
+            (on_threads(threads, search).unwrap(), limits.spent())
+        };
+        let expected = on(1);
+        assert!(expected.0.is_ok());
+        for threads in [2, 7] {
+            assert_eq!(on(threads), expected);
+        }
+    }
 }

@@ -141,6 +141,44 @@ impl<'a, T: Number> State<'a, T> {
         marginals
     }
 
+    /// The joint distribution of two axes: entry `[x_a][x_b]` is the probability that axis a has level x_a and axis b level x_b. On qubits
+    /// `⟨Z_aZ_b⟩ = P[0][0] − P[0][1] − P[1][0] + P[1][1]`. Of an axis with itself it is diagonal. `None` for an axis that the register does not
+    /// have.
+    pub fn joint(&self, a: usize, b: usize) -> Option<Vec<Vec<f64>>> {
+        let levels = self.cost.register().levels();
+        let (of_a, of_b) = (*levels.get(a)?, *levels.get(b)?);
+        let stride = |axis: usize| levels[..axis].iter().product::<usize>();
+        let (stride_a, stride_b) = (stride(a), stride(b));
+        // States that follow one another have the same levels for so long.
+        let run = stride_a.min(stride_b);
+        let part = |first: usize, costs: &[f64]| {
+            let mut table = vec![0.0; of_a * of_b];
+            let last = first + costs.len();
+            let mut at = first;
+            while at < last {
+                let end = ((at / run + 1) * run).min(last);
+                let (re, im) = self.psi.range(at..end);
+                let sum: f64 = re
+                    .iter()
+                    .zip(im)
+                    .map(|(&re, &im)| probability(re, im))
+                    .sum();
+                table[at / stride_a % of_a * of_b + at / stride_b % of_b] += sum;
+                at = end;
+            }
+            table
+        };
+        let parts = self.cost.map_chunks(part).into_iter();
+        let both = |mut sum: Vec<f64>, part: Vec<f64>| {
+            sum.iter_mut()
+                .zip(part)
+                .for_each(|(sum, part)| *sum += part);
+            sum
+        };
+        let table = parts.fold(vec![0.0; of_a * of_b], both);
+        Some(table.chunks_exact(of_b).map(<[f64]>::to_vec).collect())
+    }
+
     /// Draws `shots` basis states; distinct ones by ascending index with their counts. The same seed gives the same draw.
     pub fn sample(&self, shots: u64, seed: u64) -> Vec<(usize, u64)> {
         sample::sample(self.chunks(), shots, seed)

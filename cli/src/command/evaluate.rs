@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use ketscale_optimizer::simulator::{
-    self, Ansatz, Gradient, InstructionSet, Number, State, on_threads,
-};
+use ketscale_optimizer::simulator::{self, Ansatz, Gradient, Number, State, on_threads};
 use ketscale_optimizer::{Angles, Cost, Error, Limits, Model, Objective};
 use serde::Serialize;
 
+use super::circuit::{instruction_set, memory_bytes, refused, threads};
 use super::json;
 use crate::args::{EvaluateArgs, Format, Precision};
 use crate::exit::{Exit, Failure};
@@ -15,15 +14,9 @@ use crate::input::{self, MAX_MODEL_BYTES, name_of};
 use crate::output;
 use crate::report::table::{section, table};
 
-/// Memory that a state and its cost may take where the system does not say what is free.
-const MEMORY_WHERE_UNKNOWN: u64 = 16 << 30;
-
 pub(super) fn run(args: &EvaluateArgs) -> Result<Exit, Failure> {
-    let threads = match args.threads {
-        Some(threads) => threads.get(),
-        None => std::thread::available_parallelism().map_or(1, usize::from),
-    };
-    let report = on_threads(threads, || evaluate(args)).map_err(Failure::environment)??;
+    let report =
+        on_threads(threads(args.threads), || evaluate(args)).map_err(Failure::environment)??;
     output::print(match args.output {
         Format::Json => json(&report)?,
         Format::Table => shown(&report),
@@ -105,7 +98,7 @@ fn evaluate(args: &EvaluateArgs) -> Result<Report, Failure> {
     };
     let ansatz = Ansatz::new(&cost, args.mixer.into(), &start)
         .map_err(|error| refused("--mixer", &error.into()))?;
-    let ansatz = ansatz.with_instruction_set(instruction_set(args)?);
+    let ansatz = ansatz.with_instruction_set(instruction_set(args.isa.as_deref())?);
     let build = begun.elapsed().as_secs_f64();
     let question = Question {
         args,
@@ -172,7 +165,7 @@ impl Question<'_> {
             top: top(&state, args.top as usize),
             samples: samples(&state, args),
             precision: T::NAME,
-            isa: instruction_set(args)?.name(),
+            isa: instruction_set(args.isa.as_deref())?.name(),
             seconds: Seconds {
                 build,
                 evolve,
@@ -248,50 +241,6 @@ fn samples<T: Number>(state: &State<T>, args: &EvaluateArgs) -> Vec<Sample> {
         .collect();
     samples.sort_by(|a, b| a.cost.total_cmp(&b.cost));
     samples
-}
-
-fn instruction_set(args: &EvaluateArgs) -> Result<InstructionSet, Failure> {
-    let Some(wanted) = &args.isa else {
-        return Ok(InstructionSet::best());
-    };
-    let available = InstructionSet::available();
-    available
-        .iter()
-        .find(|isa| isa.name() == wanted)
-        .copied()
-        .ok_or_else(|| {
-            let names: Vec<&str> = available.iter().map(|isa| isa.name()).collect();
-            Failure::environment(format!(
-                "--isa {wanted}: this machine has {}",
-                names.join(", ")
-            ))
-        })
-}
-
-/// What is wrong with a file, one mistake a line; too little memory is the machine's fault.
-fn refused(name: &str, error: &Error) -> Failure {
-    let lines = |text: String| {
-        text.lines()
-            .map(|line| format!("{name}: {line}"))
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
-    match error {
-        Error::Simulator(simulator::Error::MemoryLimit { .. }) => {
-            Failure::environment(lines(error.to_string()))
-        }
-        _ => Failure::input(lines(error.to_string())),
-    }
-}
-
-/// Memory that is free for use, as the system says.
-fn memory_bytes() -> u64 {
-    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let available = info
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kib = available.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    kib.map_or(MEMORY_WHERE_UNKNOWN, |kib| kib << 10)
 }
 
 fn shown(report: &Report) -> String {

@@ -1,6 +1,7 @@
 //! What the program means by a command: one file each.
 
 mod catalog;
+mod circuit;
 mod completions;
 mod demo;
 mod diff;
@@ -10,6 +11,7 @@ mod export;
 mod generate;
 mod init;
 mod live;
+mod minimize;
 mod plan;
 mod schema;
 mod serve;
@@ -31,6 +33,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Catalog(args) => catalog::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Minimize(args) => minimize::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Completions(args) => completions::run(&args),

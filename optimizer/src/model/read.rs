@@ -2,6 +2,7 @@
 
 use super::{Model, Polynomial};
 use crate::Fault;
+use crate::angles::Earlier;
 use ketscale_simulator::{Angles, Table, Term};
 use serde_json::{Map, Value};
 
@@ -12,15 +13,21 @@ pub(super) fn model(bytes: &[u8]) -> Result<Model, Vec<Fault>> {
     read(bytes, Reader::model)
 }
 
-/// Angles of both kinds, as many of each.
-pub(super) fn angles(bytes: &[u8]) -> Result<Angles, Vec<Fault>> {
+/// Angles of both kinds, as many of each, and perhaps the standard deviation of the cost that they were found for.
+pub(super) fn angles(bytes: &[u8]) -> Result<Earlier, Vec<Fault>> {
     read(bytes, |reader, value| {
-        let file = reader.object("", value, &["gamma", "beta"])?;
+        let file = reader.object("", value, &["gamma", "beta", "deviation"])?;
         let mut list = |key: &str| {
             let value = reader.required(file, "", key)?;
             reader.all(key, value, Reader::number)
         };
         let (gamma, beta) = (list("gamma"), list("beta"));
+        let deviation =
+            file.get("deviation")
+                .map(|value| match reader.number("deviation", value)? {
+                    deviation if deviation > 0.0 => Some(deviation),
+                    other => reader.fault("deviation", format!("is {other}, not above 0")),
+                });
         let (gamma, beta) = (gamma?, beta?);
         if gamma.len() != beta.len() {
             let reason = format!(
@@ -30,7 +37,14 @@ pub(super) fn angles(bytes: &[u8]) -> Result<Angles, Vec<Fault>> {
             );
             return reader.fault("beta", reason);
         }
-        Some(Angles { gamma, beta })
+        let deviation = match deviation {
+            Some(deviation) => Some(deviation?),
+            None => None,
+        };
+        Some(Earlier {
+            angles: Angles { gamma, beta },
+            deviation,
+        })
     })
 }
 

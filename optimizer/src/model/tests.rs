@@ -211,3 +211,94 @@ fn families_that_do_not_exist_are_refused() {
         refused(Model::regular_maxcut(n, degree, 0));
     }
 }
+
+fn model(kind: usize) -> impl Strategy<Value = Model> {
+    let term = (
+        prop::collection::btree_set(0..4_usize, 0..=4),
+        -2.0..2.0_f64,
+    );
+    let term = term.prop_map(|(variables, coefficient)| Term {
+        variables: variables.into_iter().rev().collect(),
+        coefficient,
+    });
+    prop::collection::vec(term, 0..8).prop_map(move |terms| {
+        let polynomial = Polynomial {
+            variables: 4,
+            terms: terms.clone(),
+            offset: 0.25,
+        };
+        let levels = vec![2, 3, 2, 4];
+        let table = |term: Term| Table {
+            values: (0..term.variables.iter().map(|&v| levels[v]).product())
+                .map(|i| (i as f64 + term.coefficient).sin())
+                .collect(),
+            variables: term.variables,
+        };
+        match kind {
+            0 => Model::Spin(polynomial),
+            1 => Model::Binary(polynomial),
+            _ => Model::Discrete {
+                tables: terms.into_iter().map(table).collect(),
+                levels: levels.clone(),
+                offset: -1.0,
+            },
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_terms_give_the_cost_of_the_register(model in (0_usize..3).prop_flat_map(model)) {
+        let cost = model.cost(MEMORY).unwrap();
+        for (index, &expected) in cost.values().iter().enumerate() {
+            let digits = cost.register().digits(index).unwrap();
+            prop_assert!((model.value(&digits).unwrap() - expected).abs() < 1e-12);
+        }
+        prop_assert_eq!(model.levels(), cost.register().levels());
+    }
+}
+
+#[test]
+fn values_are_the_models_own() {
+    let [spin, binary] = ["SPIN", "BINARY"].map(|vartype| {
+        let text = format!(r#"{{"vartype": "{vartype}", "variables": 2, "terms": [{{"vars": [0, 1], "coeff": 1}}]}}"#);
+        Model::parse(text.as_bytes()).unwrap()
+    });
+    assert_eq!(spin.values_of(&[0, 1]), [1, -1]);
+    assert_eq!(binary.values_of(&[0, 1]), [0, 1]);
+    assert_eq!((spin.degree(), spin.value(&[0, 1])), (2, Ok(-1.0)));
+    assert!(matches!(
+        spin.value(&[0]),
+        Err(Error::Simulator(Refusal::DigitsLength { .. }))
+    ));
+    assert!(matches!(
+        spin.value(&[0, 2]),
+        Err(Error::Simulator(Refusal::DigitOutOfRange { axis: 1, .. }))
+    ));
+    let stray = Model::Spin(Polynomial {
+        variables: 1,
+        terms: vec![Term {
+            variables: vec![3],
+            coefficient: 1.0,
+        }],
+        offset: 0.0,
+    });
+    assert!(matches!(
+        stray.value(&[0]),
+        Err(Error::Simulator(Refusal::VariableOutOfRange { .. }))
+    ));
+}
+
+#[test]
+fn angles_may_have_the_deviation_that_they_are_for() {
+    let text = br#"{"gamma": [0.1], "beta": [0.2], "deviation": 2.5}"#;
+    let earlier = Model::parse_earlier(text).unwrap();
+    assert_eq!(earlier.deviation, Some(2.5));
+    assert_eq!(Model::parse_angles(text).unwrap(), earlier.angles);
+    let refused =
+        Model::parse_earlier(br#"{"gamma": [], "beta": ["x"], "deviation": 0}"#).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "beta[0]: is a text, not a finite number\ndeviation: is 0, not above 0"
+    );
+}

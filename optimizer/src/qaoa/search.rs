@@ -1,8 +1,9 @@
 //! The search itself: candidates, then L-BFGS from the best of them.
 
 use super::tracker::{Ended, Tracker};
-use super::{Outcome, Settings};
-use crate::angles::{self, Family, deviation_of};
+use super::{Outcome, Settings, Strategy};
+use crate::angles::{self, deviation_of};
+use crate::parallel;
 use crate::samples::drawn;
 use crate::{Error, Samples};
 use argmin::core::{CostFunction, Error as ArgminError, Executor, Gradient};
@@ -24,6 +25,8 @@ const FACTORS: [f64; 5] = [
 ];
 /// The share of the evaluations that may be spent on choosing among candidates.
 const CANDIDATE_SHARE: usize = 4;
+/// States up to this size keep one core busy at most: the simulator does not split them.
+const SMALL_STATE: usize = 1 << 16;
 /// Corrections that L-BFGS remembers; Nocedal and Wright (2006), section 7.2, advise 3 to 20.
 const MEMORY: usize = 7;
 /// Further starts move every angle of the best candidate by at most this share.
@@ -43,7 +46,19 @@ pub fn search(
     limits: &Limits,
 ) -> Result<Outcome, Error> {
     settings.check()?;
-    let ansatz = Ansatz::new(cost, mixer, start)?;
+    search_ansatz(&Ansatz::new(cost, mixer, start)?, settings, limits)
+}
+
+/// As [`search`], with a circuit that is there already.
+///
+/// # Errors
+/// As [`search`].
+pub fn search_ansatz(
+    ansatz: &Ansatz,
+    settings: &Settings,
+    limits: &Limits,
+) -> Result<Outcome, Error> {
+    settings.check()?;
     let initial_expectation = ansatz.evolve(&Angles::default(), limits)?.expectation();
     let sampling = ansatz.work(settings.depth);
     let part = limits.part(
@@ -51,11 +66,17 @@ pub fn search(
             .left()
             .map_or(u64::MAX, |left| left.saturating_sub(sampling)),
     );
-    let mut tracker = Tracker::new(&ansatz, settings, &part);
-    improve(&mut tracker, cost, settings);
-    limits.settle(part.spent());
+    let mut tracker = Tracker::new(
+        ansatz,
+        settings.objective,
+        settings.max_evaluations,
+        part.part(u64::MAX),
+    );
+    improve(&mut tracker, settings);
+    limits.settle(tracker.spent());
     let evaluations = tracker.evaluations();
     let (status, initial_objective, objective, angles) = tracker.result()?;
+    let angles = padded(angles, settings.depth);
     let state = ansatz.evolve(&angles, &Limits::none())?;
     limits.settle(sampling);
     Ok(Outcome {
@@ -66,38 +87,67 @@ pub fn search(
         initial_expectation,
         variance: state.variance(),
         probability_of_minimum: state.probability_of_minimum(),
-        minimum: cost.min(),
+        minimum: ansatz.cost().min(),
         samples: samples(&state, settings),
         evaluations,
         angles,
     })
 }
 
-/// Chooses a candidate and searches from it and around it, until a limit ends it or all starts are used.
-fn improve(tracker: &mut Tracker, cost: &Cost, settings: &Settings) {
-    let Some(best) = best_candidate(tracker, cost, settings) else {
+/// Chooses a candidate, then searches from it and around it, one depth after the other, until a limit ends it or all depths are done.
+fn improve(tracker: &mut Tracker, settings: &Settings) {
+    let first = match settings.strategy {
+        Strategy::Direct => settings.depth,
+        Strategy::Deepening => {
+            let earlier = settings.earlier.as_ref();
+            let depth = earlier.map_or(1, |earlier| earlier.angles.depth());
+            depth.clamp(1, settings.depth)
+        }
+    };
+    let Some(mut from) = best_candidate(tracker, settings, first) else {
         return;
     };
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
-    for start in 0..settings.starts {
-        let from = if start == 0 {
-            best.clone()
-        } else {
-            perturb(&best, &mut random)
-        };
-        let share = tracker.left() / (settings.starts - start);
-        descend(tracker, cost, &from, share);
+    for depth in first..=settings.depth {
+        from = angles::at_depth(&from, depth);
+        let around = (1..settings.starts).map(|_| perturb(&from, &mut random));
+        let starts: Vec<Angles> = std::iter::once(from.clone()).chain(around).collect();
+        descend_all(tracker, &starts, settings.depth - depth + 1);
         if tracker.ended().is_some() {
             return;
+        }
+        if let Some(best) = tracker.best() {
+            from.clone_from(best);
         }
     }
 }
 
+/// Searches from each of the starts, with the same share of one of `parts` equal parts of the evaluations and the work left. The shares do not
+/// depend on how the starts fare, so small states are searched side by side without a difference.
+fn descend_all(tracker: &mut Tracker, starts: &[Angles], parts: usize) {
+    let evaluations = tracker.left() / parts;
+    let count = starts.len();
+    let shares = (0..count).map(|at| evaluations / count + usize::from(at < evaluations % count));
+    let work = parts.saturating_mul(count) as u64;
+    let pieces: Vec<(&Angles, Tracker)> = starts
+        .iter()
+        .zip(shares)
+        .map(|(from, share)| (from, tracker.piece(share, work)))
+        .collect();
+    let small = tracker.ansatz().cost().register().dimension() <= SMALL_STATE;
+    let done = parallel::each(small && count > 1, pieces, |(from, mut piece)| {
+        descend(&mut piece, from);
+        piece
+    });
+    done.into_iter().for_each(|piece| tracker.absorb(piece));
+}
+
 /// Evaluates the candidates in order of likelihood, as many as the share allows, and returns the best.
-fn best_candidate(tracker: &mut Tracker, cost: &Cost, settings: &Settings) -> Option<Angles> {
+fn best_candidate(tracker: &mut Tracker, settings: &Settings, depth: usize) -> Option<Angles> {
     let count = (settings.max_evaluations / CANDIDATE_SHARE).max(1);
     let mut best: Option<(f64, Angles)> = None;
-    for angles in candidates(cost, settings.depth).into_iter().take(count) {
+    let candidates = candidates(tracker.ansatz().cost(), settings, depth);
+    for angles in candidates.into_iter().take(count) {
         match tracker.value(&angles) {
             Ok(value) if best.as_ref().is_none_or(|(least, _)| value < *least) => {
                 best = Some((value, angles))
@@ -109,12 +159,26 @@ fn best_candidate(tracker: &mut Tracker, cost: &Cost, settings: &Settings) -> Op
     best.map(|(_, angles)| angles)
 }
 
-/// Published angles of both families at every factor.
-fn candidates(cost: &Cost, depth: usize) -> Vec<Angles> {
-    let families = [Family::SherringtonKirkpatrick, Family::CubicMaxCut];
-    let both =
-        |&factor: &f64| families.map(|family| angles::published(family, cost, depth, factor));
-    FACTORS.iter().flat_map(both).collect()
+/// Earlier angles, then published ones of all families, and ramps, at every factor.
+fn candidates(cost: &Cost, settings: &Settings, depth: usize) -> Vec<Angles> {
+    let of_factor = |&factor: &f64| {
+        let families = settings.families.iter();
+        let published = families.map(move |&family| angles::published(family, cost, depth, factor));
+        let ramp = settings
+            .ramps
+            .then(|| angles::fitted_ramp(cost, depth, factor));
+        published.chain(ramp)
+    };
+    let earlier = settings.earlier.iter();
+    let earlier = earlier.map(|earlier| earlier.fitted(cost, depth));
+    earlier.chain(FACTORS.iter().flat_map(of_factor)).collect()
+}
+
+/// The angles with layers that do nothing up to the depth.
+fn padded(mut angles: Angles, depth: usize) -> Angles {
+    angles.gamma.resize(depth, 0.0);
+    angles.beta.resize(depth, 0.0);
+    angles
 }
 
 fn perturb(angles: &Angles, random: &mut ChaCha8Rng) -> Angles {
@@ -125,10 +189,11 @@ fn perturb(angles: &Angles, random: &mut ChaCha8Rng) -> Angles {
     }
 }
 
-/// L-BFGS with adjoint gradients from the given angles, at most `evaluations` of them.
-fn descend(tracker: &mut Tracker, cost: &Cost, from: &Angles, evaluations: usize) {
+/// L-BFGS with adjoint gradients from the given angles, as many as the tracker has left.
+fn descend(tracker: &mut Tracker, from: &Angles) {
+    let evaluations = tracker.left();
     let problem = Problem {
-        deviation: deviation_of(cost),
+        deviation: deviation_of(tracker.ansatz().cost()),
         evaluations,
         state: RefCell::new(Descent {
             tracker,

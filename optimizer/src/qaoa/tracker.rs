@@ -1,8 +1,8 @@
 //! Evaluations of the objective: counted, limited, and the best one kept.
 
-use super::{Settings, Status};
+use super::Status;
 use crate::Error;
-use ketscale_simulator::{Angles, Ansatz, Error as Refusal, Gradient, Limits, Stopped};
+use ketscale_simulator::{Angles, Ansatz, Error as Refusal, Gradient, Limits, Objective, Stopped};
 
 /// Why there is no further evaluation, or not this one.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,9 +19,12 @@ pub(super) enum Ended {
 #[derive(Debug)]
 pub(super) struct Tracker<'a> {
     ansatz: &'a Ansatz<'a>,
-    settings: &'a Settings,
-    limits: &'a Limits<'a>,
+    objective: Objective,
+    max_evaluations: usize,
+    limits: Limits<'a>,
     evaluations: usize,
+    /// Whether a piece has used up its evaluations.
+    exhausted: bool,
     first: Option<f64>,
     best: Option<(f64, Angles)>,
     ended: Option<Ended>,
@@ -30,23 +33,62 @@ pub(super) struct Tracker<'a> {
 impl<'a> Tracker<'a> {
     pub(super) fn new(
         ansatz: &'a Ansatz<'a>,
-        settings: &'a Settings,
-        limits: &'a Limits<'a>,
+        objective: Objective,
+        max_evaluations: usize,
+        limits: Limits<'a>,
     ) -> Self {
         Self {
             ansatz,
-            settings,
+            objective,
+            max_evaluations,
             limits,
             evaluations: 0,
+            exhausted: false,
             first: None,
             best: None,
             ended: None,
         }
     }
 
+    /// A tracker of its own for so many evaluations and one of `parts` equal parts of the work left.
+    pub(super) fn piece(&self, evaluations: usize, parts: u64) -> Self {
+        let work = self.limits.left().unwrap_or(u64::MAX) / parts.max(1);
+        let limits = self.limits.part(work);
+        Self::new(self.ansatz, self.objective, evaluations, limits)
+    }
+
+    /// Counts what a piece has used and keeps what it has found.
+    pub(super) fn absorb(&mut self, piece: Self) {
+        self.evaluations += piece.evaluations;
+        self.limits.settle(piece.limits.spent());
+        self.exhausted |= piece.left() == 0;
+        if let Some((value, angles)) = piece.best {
+            self.keep(value, &angles);
+        }
+        match piece.ended {
+            // A piece's evaluations are not all there are.
+            None | Some(Ended::Angles | Ended::Limit(Status::EvaluationLimit)) => {}
+            Some(ended) => drop(self.end(ended)),
+        }
+    }
+
+    pub(super) fn ansatz(&self) -> &'a Ansatz<'a> {
+        self.ansatz
+    }
+
+    /// Work units spent.
+    pub(super) fn spent(&self) -> u64 {
+        self.limits.spent()
+    }
+
+    /// The best angles seen.
+    pub(super) fn best(&self) -> Option<&Angles> {
+        self.best.as_ref().map(|(_, angles)| angles)
+    }
+
     /// The objective.
     pub(super) fn value(&mut self, angles: &Angles) -> Result<f64, Ended> {
-        let objective = self.settings.objective;
+        let objective = self.objective;
         self.evaluate(
             angles,
             |ansatz, limits| ansatz.evaluate(objective, angles, limits),
@@ -56,7 +98,7 @@ impl<'a> Tracker<'a> {
 
     /// The objective with its derivatives.
     pub(super) fn gradient(&mut self, angles: &Angles) -> Result<Gradient, Ended> {
-        let objective = self.settings.objective;
+        let objective = self.objective;
         self.evaluate(
             angles,
             |ansatz, limits| ansatz.gradient(objective, angles, limits),
@@ -73,7 +115,7 @@ impl<'a> Tracker<'a> {
         if self.left() == 0 {
             return Err(self.end(Ended::Limit(Status::EvaluationLimit)));
         }
-        match run(self.ansatz, self.limits) {
+        match run(self.ansatz, &self.limits) {
             Ok(result) => {
                 self.evaluations += 1;
                 self.keep(value(&result), angles);
@@ -104,7 +146,7 @@ impl<'a> Tracker<'a> {
 
     /// Evaluations left.
     pub(super) fn left(&self) -> usize {
-        self.settings.max_evaluations - self.evaluations
+        self.max_evaluations - self.evaluations
     }
 
     /// Evaluations used.
@@ -122,7 +164,7 @@ impl<'a> Tracker<'a> {
     /// # Errors
     /// What kept the search from its first evaluation, or made its question malformed.
     pub(super) fn result(self) -> Result<(Status, f64, f64, Angles), Error> {
-        let none_left = self.left() == 0;
+        let none_left = self.exhausted || self.left() == 0;
         let status = match self.ended {
             Some(Ended::Refused(refusal)) => return Err(refusal.into()),
             Some(Ended::Limit(status)) => status,
