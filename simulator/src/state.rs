@@ -168,14 +168,22 @@ impl<'a, T: Number> State<'a, T> {
             }
             table
         };
-        let parts = self.cost.map_chunks(part).into_iter();
+        let parts = self.cost.map_first_chunks(self.psi.dimension(), part);
         let both = |mut sum: Vec<f64>, part: Vec<f64>| {
             sum.iter_mut()
                 .zip(part)
                 .for_each(|(sum, part)| *sum += part);
             sum
         };
-        let table = parts.fold(vec![0.0; of_a * of_b], both);
+        let mut table = parts.into_iter().fold(vec![0.0; of_a * of_b], both);
+        if self.is_half() {
+            // Complements differ in all digits of qubits, so their entries are in reverse order.
+            let complements: Vec<f64> = table.iter().rev().copied().collect();
+            table
+                .iter_mut()
+                .zip(complements)
+                .for_each(|(sum, other)| *sum += other);
+        }
         Some(table.chunks_exact(of_b).map(<[f64]>::to_vec).collect())
     }
 

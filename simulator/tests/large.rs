@@ -375,10 +375,11 @@ fn check_half<T: Number>(half: &Ansatz<T>, whole: &Ansatz<T>, tolerance: f64) {
         };
         let run = |ansatz: &Ansatz<T>| {
             let state = ansatz.evolve(&angles, &Limits::none()).unwrap();
+            let joint = [(0, 3), (16, 2), (5, 5)].map(|(a, b)| state.joint(a, b).unwrap().concat());
             (
                 state.probabilities(),
                 state.top(5),
-                state.marginals().concat(),
+                [state.marginals().concat(), joint.concat()].concat(),
             )
         };
         let (a, b) = (run(half), run(whole));
