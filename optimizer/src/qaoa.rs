@@ -8,10 +8,13 @@ pub use search::search;
 use crate::{Error, Samples};
 use ketscale_simulator::{Angles, Objective};
 
+/// Most layers of a searched circuit: its first angles take time that grows with their square.
+const MOST_LAYERS: usize = 10_000;
+
 /// What a search may do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Layers p of the circuit, at least 1. Default 3.
+    /// Layers p of the circuit, at least 1 and at most 10,000. Default 3.
     pub depth: usize,
     /// What is made small. Default the expectation.
     pub objective: Objective,
@@ -46,11 +49,17 @@ impl Settings {
             ("max_evaluations", self.max_evaluations),
             ("starts", self.starts),
         ];
-        match counts.into_iter().find(|&(_, value)| value == 0) {
-            Some((setting, value)) => Err(Error::Setting {
+        let none = counts.into_iter().find(|&(_, value)| value == 0);
+        let many = ("depth", self.depth);
+        let wrong = match none {
+            Some(none) => Some((none, "at least 1")),
+            None => (self.depth > MOST_LAYERS).then_some((many, "at most 10,000")),
+        };
+        match wrong {
+            Some(((setting, value), must)) => Err(Error::Setting {
                 setting,
                 value: value.to_string(),
-                must: "at least 1",
+                must,
             }),
             None => Ok(()),
         }

@@ -79,13 +79,15 @@ fn improve(tracker: &mut Tracker, cost: &Cost, settings: &Settings) {
         return;
     };
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
-    for start in 0..settings.starts {
+    // Each needs an evaluation.
+    let starts = settings.starts.min(tracker.left());
+    for start in 0..starts {
         let from = if start == 0 {
             best.clone()
         } else {
             perturb(&best, &mut random)
         };
-        let share = tracker.left() / (settings.starts - start);
+        let share = tracker.left() / (starts - start);
         descend(tracker, cost, &from, share);
         if tracker.ended().is_some() {
             return;
