@@ -325,3 +325,19 @@ fn asking_for_no_states_or_for_all_is_no_trouble() {
     assert_eq!(all.len(), 1 << 15);
     assert_eq!(all[..100], state.top(100));
 }
+
+#[test]
+fn a_share_whose_inverse_overflows_has_a_gradient() {
+    let cost = cost(&[3, 4, 2]);
+    let angles = Angles::new(&[0.8], &[0.5]).unwrap();
+    for alpha in [f64::MIN_POSITIVE / 64.0, 1e-300, 1e-40] {
+        let gradient = ansatz(&cost).gradient(Objective::CVaR(alpha), &angles, &Limits::none());
+        let gradient = gradient.unwrap();
+        assert_eq!(gradient.value, cost.min());
+        // The best share is the minimum, wherever the angles are.
+        assert_eq!((gradient.gamma, gradient.beta), (vec![0.0], vec![0.0]));
+        let single = ansatz(&cost).in_single_precision().unwrap();
+        let gradient = single.gradient(Objective::CVaR(alpha), &angles, &Limits::none());
+        assert_eq!(gradient.unwrap().gamma, [0.0]);
+    }
+}
