@@ -4,7 +4,7 @@
 # solver and SQLite, and the tests meet the code that ships.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-isa check bench bench-peers deps deny check-aarch64
+.PHONY: help demo build test test-isa fuzz check bench bench-peers deps deny check-aarch64
 
 # Test binaries run in their crate's folder: to them a relative path would be another place.
 ifdef CARGO_TARGET_DIR
@@ -16,6 +16,13 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
 # Each skipped test adds a line here (ketscale-test-support); `make test` prints them at its end.
 SKIPPED := $(TARGET)/skipped-tests.txt
+
+# Fuzzing has a build of its own, instrumented so that libFuzzer sees which code an input reaches, with the versions of Cargo.lock. What
+# it finds on the way is kept beside it.
+FUZZ := $(TARGET)/fuzz
+FUZZ_SECONDS ?= 600
+FUZZ_COVERAGE := -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+FUZZ_LIMITS = -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -artifact_prefix='$(FUZZ)/found-' -print_final_stats=1
 
 TEST := cargo test --release --workspace --no-fail-fast
 
@@ -42,6 +49,14 @@ test-isa: ## run the simulator's tests on each instruction set of this machine (
 	@for isa in scalar $$(grep -o -m1 -w 'avx2' /proc/cpuinfo | head -1) $$(grep -o -m1 -w 'avx512dq' /proc/cpuinfo | head -1 | cut -c1-6); do \
 		echo "KETSCALE_TEST_ISA=$$isa cargo test --release -p ketscale-simulator"; \
 		KETSCALE_TEST_ISA=$$isa cargo test --release -p ketscale-simulator || exit; done
+
+fuzz: ## fuzz the file readers and the simulator, FUZZ_SECONDS=600 each (needs the network for one crate)
+	@scripts/deps build
+	@mkdir -p '$(FUZZ)/model' '$(FUZZ)/simulator' && cp Cargo.lock fuzz/Cargo.lock
+	RUSTFLAGS='$(FUZZ_COVERAGE)' cargo build --release --manifest-path fuzz/Cargo.toml --target-dir '$(FUZZ)' \
+		--target "$$(rustc --print host-tuple)"
+	'$(FUZZ)'/*/release/model '$(FUZZ)/model' fuzz/seeds -dict=fuzz/model.dict -max_len=4096 $(FUZZ_LIMITS)
+	'$(FUZZ)'/*/release/simulator '$(FUZZ)/simulator' -len_control=0 -max_len=1024 $(FUZZ_LIMITS)
 
 check: ## format, lints, docs and scripts, exactly as CI checks them
 	@scripts/deps build

@@ -1,5 +1,6 @@
 //! Simulated annealing over the digits of a register.
 
+use crate::samples::Tally;
 use crate::{Error, Sample, Samples};
 use ketscale_simulator::{Limits, Register};
 use rand::{RngExt, SeedableRng};
@@ -73,7 +74,7 @@ pub fn anneal(
             break;
         }
     }
-    Ok(Samples::new(walk.seen))
+    Ok(walk.seen.samples())
 }
 
 /// A state with its digits.
@@ -91,7 +92,7 @@ struct Walk<'a, F> {
     random: ChaCha8Rng,
     limits: &'a Limits<'a>,
     evaluations: u64,
-    seen: Vec<Sample>,
+    seen: Tally,
 }
 
 impl<'a, F: FnMut(usize, &[usize]) -> f64> Walk<'a, F> {
@@ -104,7 +105,7 @@ impl<'a, F: FnMut(usize, &[usize]) -> f64> Walk<'a, F> {
             random: ChaCha8Rng::seed_from_u64(seed),
             limits,
             evaluations: 0,
-            seen: Vec::new(),
+            seen: Tally::default(),
         }
     }
 
@@ -160,7 +161,13 @@ impl<'a, F: FnMut(usize, &[usize]) -> f64> Walk<'a, F> {
         let other = self.random.random_range(1..self.levels[axis] as u64) as usize;
         let mut digits = here.digits.clone();
         let old = digits[axis];
-        digits[axis] = (old + other) % self.levels[axis];
+        // Round the axis, whose levels may be as many as a word can count.
+        let above = self.levels[axis] - other;
+        digits[axis] = if old < above {
+            old + other
+        } else {
+            old - above
+        };
         let index = here.index - old * self.strides[axis] + digits[axis] * self.strides[axis];
         self.evaluate(digits, index)
     }
@@ -190,14 +197,11 @@ impl<'a, F: FnMut(usize, &[usize]) -> f64> Walk<'a, F> {
     }
 
     fn stand_on(&mut self, position: &Position) {
-        match self.seen.last_mut() {
-            Some(last) if last.index == position.index => last.count += 1,
-            _ => self.seen.push(Sample {
-                index: position.index,
-                cost: position.cost,
-                count: 1,
-            }),
-        }
+        self.seen.add(Sample {
+            index: position.index,
+            cost: position.cost,
+            count: 1,
+        });
     }
 }
 
@@ -326,6 +330,17 @@ mod tests {
             &Limits::none(),
         );
         assert!(matches!(nan, Err(Error::CostNotFinite { .. })));
+    }
+
+    #[test]
+    fn an_axis_may_be_as_long_as_a_word_can_count() {
+        let register = Register::new(&[usize::MAX]).unwrap();
+        let low = |index: usize, digits: &[usize]| {
+            assert_eq!([index], digits);
+            index as f64
+        };
+        let samples = anneal(&register, low, &Settings::default(), &Limits::none()).unwrap();
+        assert_eq!(samples.total(), 10_000);
     }
 
     #[test]

@@ -9,10 +9,13 @@ use crate::angles::{Earlier, Family};
 use crate::{Error, Samples};
 use ketscale_simulator::{Angles, Objective};
 
+/// Most layers of a searched circuit: its first angles take time that grows with their square.
+const MOST_LAYERS: usize = 10_000;
+
 /// What a search may do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Layers p of the circuit, at least 1. Default 3.
+    /// Layers p of the circuit, at least 1 and at most 10,000. Default 3.
     pub depth: usize,
     /// What is made small. Default the expectation.
     pub objective: Objective,
@@ -76,6 +79,13 @@ impl Settings {
                 setting,
                 value: value.to_string(),
                 must: "at least 1",
+            });
+        }
+        if self.depth > MOST_LAYERS {
+            return Err(Error::Setting {
+                setting: "depth",
+                value: self.depth.to_string(),
+                must: "at most 10,000",
             });
         }
         if self.families.is_empty() && !self.ramps && self.earlier.is_none() {

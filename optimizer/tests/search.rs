@@ -254,6 +254,10 @@ fn what_makes_no_sense_is_refused() {
         max_evaluations: 0,
         ..Settings::default()
     })));
+    assert!(setting("depth")(refused(Settings {
+        depth: usize::MAX,
+        ..Settings::default()
+    })));
     assert!(setting("starts")(refused(Settings {
         starts: 0,
         ..Settings::default()
@@ -400,4 +404,16 @@ fn threads_do_not_change_a_search() {
             assert_eq!(on(threads), expected);
         }
     }
+}
+
+#[test]
+fn more_starts_than_evaluations_are_no_more_work() {
+    let settings = Settings {
+        starts: usize::MAX,
+        max_evaluations: 30,
+        shots: 1,
+        ..Settings::default()
+    };
+    let outcome = run(&mixed(2), &settings);
+    assert!(outcome.evaluations <= 30);
 }

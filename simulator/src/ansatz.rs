@@ -211,7 +211,8 @@ impl<'a, T: Number> Ansatz<'a, T> {
 
     /// Work units of one run of `depth` layers.
     pub fn work(&self, depth: usize) -> u64 {
-        let passes = 1 + depth.saturating_mul(self.passes_a_layer());
+        let passes = depth.saturating_mul(self.passes_a_layer());
+        let passes = passes.saturating_add(1);
         units(self.dimension, passes)
     }
 

@@ -100,7 +100,9 @@ impl Cost {
         build::check_tables(register, tables, offset)?;
         // Costs that are not stored are still N of them, and no state of theirs would be smaller.
         Self::allow(register)?;
-        if let Some(cost) = Pairwise::new(register, tables, offset) {
+        // Where sums of some terms overflow, those of all of them may still be costs.
+        let pairwise = Pairwise::new(register, tables, offset);
+        if let Some(cost) = pairwise.filter(|cost| cost.largest().is_finite()) {
             return Self::new(register, Values::Pairwise(cost));
         }
         Self::table(register, build::from_tables(register, tables, offset))
@@ -284,7 +286,8 @@ impl Cost {
 
     /// The state that a circuit on this cost starts from when nothing is known.
     pub fn uniform_start(&self) -> Start {
-        Start::uniform(&self.register)
+        // The cost was admitted with N numbers, and there are no more levels than states.
+        Start::of_every_level(&self.register)
     }
 
     /// What no number that the phases are made of exceeds, whatever its sign: the costs, or sums of terms.

@@ -37,22 +37,23 @@ impl<T: Number> Ansatz<'_, T> {
         self.admit(angles, self.estimate(angles.depth()).gradient_bytes)?;
         let state = self.evolve(angles, limits)?;
         let value = state.objective(objective)?;
-        let weight = match objective {
-            Objective::Expectation => Weight {
-                ceiling: f64::INFINITY,
-                center: value,
-                scale: 1.0,
-            },
+        let (weight, share) = match objective {
+            Objective::Expectation => {
+                let (ceiling, center) = (f64::INFINITY, value);
+                (Weight { ceiling, center }, 1.0)
+            }
             Objective::CVaR(alpha) => {
                 let quantile = state.quantile(alpha)?;
-                Weight {
-                    ceiling: quantile,
-                    center: quantile,
-                    scale: 1.0 / alpha,
-                }
+                let (ceiling, center) = (quantile, quantile);
+                (Weight { ceiling, center }, alpha)
             }
         };
-        self.sweep_back(state.into_amplitudes(), weight, value, angles, limits)
+        let mut gradient =
+            self.sweep_back(state.into_amplitudes(), weight, value, angles, limits)?;
+        // At the end: 1/α overflows where α is tiny, and λ is zero there.
+        let slopes = gradient.gamma.iter_mut().chain(&mut gradient.beta);
+        slopes.for_each(|slope| *slope /= share);
+        Ok(gradient)
     }
 
     /// Work units of one gradient of `depth` layers.

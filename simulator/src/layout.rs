@@ -126,7 +126,7 @@ impl Layout {
             .iter()
             .skip(1)
             .all(|group| group.column_axes.is_some());
-        let collides = (groups[0].amplitudes() * size_of::<T>()).is_multiple_of(PAGE);
+        let collides = groups[0].amplitudes().is_multiple_of(PAGE / size_of::<T>());
         let gap = if whole && collides {
             groups.get(1).map_or(0, |group| group.pitch)
         } else {

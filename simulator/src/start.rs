@@ -18,7 +18,16 @@ impl Start {
     pub const DEFAULT_EPSILON: f64 = 0.25;
 
     /// Every basis state with the same amplitude.
-    pub fn uniform(register: &Register) -> Self {
+    ///
+    /// # Errors
+    /// More levels than the register's memory limit holds amplitudes of.
+    pub fn uniform(register: &Register) -> Result<Self, Error> {
+        allow(register)?;
+        Ok(Self::of_every_level(register))
+    }
+
+    /// The same on a register whose levels are known to fit.
+    pub(crate) fn of_every_level(register: &Register) -> Self {
         let axes = register
             .levels()
             .iter()
@@ -31,9 +40,11 @@ impl Start {
     /// arXiv 2009.10095.
     ///
     /// # Errors
-    /// An incumbent that is no basis state of the register, or an ε outside (0, (d−1)/d] for an axis.
+    /// An incumbent that is no basis state of the register, an ε outside (0, (d−1)/d] for an axis, or more levels than the register's
+    /// memory limit holds amplitudes of.
     pub fn warm(register: &Register, incumbent: &[usize], epsilon: f64) -> Result<Self, Error> {
         register.index(incumbent)?;
+        allow(register)?;
         let mut axes = Vec::with_capacity(incumbent.len());
         for (axis, (&level, &d)) in incumbent.iter().zip(register.levels()).enumerate() {
             let others = (d - 1) as f64;
@@ -92,6 +103,13 @@ impl Start {
     }
 }
 
+/// Refuses more amplitudes than the register's memory limit holds: an axis may have as many levels as a word can count.
+fn allow(register: &Register) -> Result<(), Error> {
+    let bytes = |&d: &usize| (d as u64).saturating_mul(size_of::<f64>() as u64);
+    let all = register.levels().iter().map(bytes);
+    register.allow(all.fold(0, u64::saturating_add))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
@@ -103,7 +121,7 @@ mod tests {
             let register = Register::new(&[d]).unwrap();
             let warm = Start::warm(&register, &[1], (d - 1) as f64 / d as f64).unwrap();
             assert!(warm.is_uniform(0), "{d} levels");
-            assert!(Start::uniform(&register).is_uniform(0));
+            assert!(Start::uniform(&register).unwrap().is_uniform(0));
         }
     }
 
@@ -114,6 +132,19 @@ mod tests {
         assert_eq!(warm.axes()[1][2], 0.75_f64.sqrt());
         assert_eq!(warm.axes()[1][0], (0.25_f64 / 3.0).sqrt());
         assert!(!warm.is_uniform(0));
+    }
+
+    #[test]
+    fn more_levels_than_memory_are_refused() {
+        for levels in [&[1 << 40, 2][..], &[usize::MAX]] {
+            let register = Register::new(levels).unwrap();
+            let refused = |start| assert!(matches!(start, Err(Error::MemoryLimit { .. })));
+            refused(Start::uniform(&register));
+            refused(Start::warm(&register, &vec![0; levels.len()], 0.25));
+        }
+        let register = Register::new(&[3, 2]).unwrap();
+        assert!(Start::uniform(&register.clone().with_memory_limit(40)).is_ok());
+        assert!(Start::uniform(&register.with_memory_limit(39)).is_err());
     }
 
     #[test]

@@ -194,6 +194,9 @@ impl<'a, T: Number> State<'a, T> {
 
     /// The `k` most probable basis states with their probabilities, the most probable first, equal ones by ascending index.
     pub fn top(&self, k: usize) -> Vec<(usize, f64)> {
+        if k == 0 {
+            return Vec::new();
+        }
         sample::top(self.chunks(), k)
     }
 

@@ -5,7 +5,8 @@
 mod common;
 
 use ketscale_simulator::{
-    Angles, Ansatz, Cost, Error, Limits, Mixer, Objective, Register, Start, Stopped, estimate,
+    Angles, Ansatz, Cost, Error, Limits, Mixer, Objective, Register, Start, Stopped, Table,
+    estimate,
 };
 use std::sync::atomic::AtomicBool;
 
@@ -193,7 +194,8 @@ fn sampled_frequencies_are_the_probabilities() {
         let state = ansatz(&cost)
             .evolve(&Angles::new(&[0.8], &[0.5]).unwrap(), &Limits::none())
             .unwrap();
-        let shots = 1_000_000;
+        // More than are drawn together.
+        let shots = 3_000_000;
         let samples = state.sample(shots, 11);
         assert!(samples.windows(2).all(|pair| pair[0].0 < pair[1].0));
         assert_eq!(samples.iter().map(|&(_, count)| count).sum::<u64>(), shots);
@@ -278,4 +280,64 @@ fn quantiles_of_large_tables_agree_with_sorting() {
         assert_eq!(state.quantile(alpha).unwrap(), expected, "{alpha}");
     }
     assert_eq!(state.quantile(1.0).unwrap(), 1e9);
+}
+
+#[test]
+fn registers_and_depths_that_no_machine_holds_are_estimated() {
+    for levels in [&[1 << 61, 3][..], &[1 << 62, 2], &[3, 1 << 62], &[1 << 63]] {
+        let register = Register::new(levels).unwrap();
+        assert!(estimate(&register, 1).bytes > 1 << 60, "{levels:?}");
+        assert_eq!(
+            estimate(&register, usize::MAX).bytes,
+            estimate(&register, 1).bytes
+        );
+    }
+    let cost = cost(&[2, 3]);
+    assert_eq!(ansatz(&cost).work(usize::MAX), u64::MAX);
+    assert_eq!(ansatz(&cost).gradient_work(usize::MAX), u64::MAX);
+}
+
+#[test]
+fn costs_whose_terms_overflow_in_another_order_are_costs() {
+    // −10^308 + 10^308 + 10^308: a circuit that works block by block would add the two large ones first.
+    let large = |axis: usize| Table {
+        variables: vec![axis],
+        values: vec![1e308, 0.9e308],
+    };
+    let register = Register::qubits(16).unwrap();
+    let cost = Cost::from_tables(&register, &[large(0), large(15)], -1e308).unwrap();
+    let angles = Angles::new(&[0.0, 0.0], &[0.3, 0.3]).unwrap();
+    let ansatz = ansatz(&cost);
+    let state = ansatz.evolve(&angles, &Limits::none()).unwrap();
+    assert!((state.norm() - 1.0).abs() < 1e-12);
+    let value = ansatz.evaluate(Objective::Expectation, &angles, &Limits::none());
+    assert!((value.unwrap() / 0.9e308 - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn asking_for_no_states_or_for_all_is_no_trouble() {
+    let cost = cost(&[2; 15]);
+    let state = ansatz(&cost)
+        .evolve(&Angles::new(&[0.8], &[0.5]).unwrap(), &Limits::none())
+        .unwrap();
+    assert_eq!(state.top(0), []);
+    let all = state.top(usize::MAX);
+    assert_eq!(all.len(), 1 << 15);
+    assert_eq!(all[..100], state.top(100));
+}
+
+#[test]
+fn a_share_whose_inverse_overflows_has_a_gradient() {
+    let cost = cost(&[3, 4, 2]);
+    let angles = Angles::new(&[0.8], &[0.5]).unwrap();
+    for alpha in [f64::MIN_POSITIVE / 64.0, 1e-300, 1e-40] {
+        let gradient = ansatz(&cost).gradient(Objective::CVaR(alpha), &angles, &Limits::none());
+        let gradient = gradient.unwrap();
+        assert_eq!(gradient.value, cost.min());
+        // The best share is the minimum, wherever the angles are.
+        assert_eq!((gradient.gamma, gradient.beta), (vec![0.0], vec![0.0]));
+        let single = ansatz(&cost).in_single_precision().unwrap();
+        let gradient = single.gradient(Objective::CVaR(alpha), &angles, &Limits::none());
+        assert_eq!(gradient.unwrap().gamma, [0.0]);
+    }
 }

@@ -110,7 +110,8 @@ fn improve(tracker: &mut Tracker, settings: &Settings) {
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
     for depth in first..=settings.depth {
         from = angles::at_depth(&from, depth);
-        let around = (1..settings.starts).map(|_| perturb(&from, &mut random));
+        // Each needs an evaluation.
+        let around = (1..settings.starts.min(tracker.left())).map(|_| perturb(&from, &mut random));
         let starts: Vec<Angles> = std::iter::once(from.clone()).chain(around).collect();
         descend_all(tracker, &starts, settings.depth - depth + 1);
         if tracker.ended().is_some() {

@@ -13,6 +13,8 @@ pub struct Case {
 pub enum Kind {
     /// Every pair of qubits and every qubit.
     Dense,
+    /// Every pair of qubits alone: of such a cost half the state is kept.
+    Even,
     /// A ring of qubits with chords to the opposite side, and every qubit.
     Regular,
     /// The dense cost as a number for every state.
@@ -36,7 +38,7 @@ pub fn circuits() -> Vec<Case> {
     let kinds = |n: usize| {
         let mut kinds = vec![Kind::Dense];
         if n == 24 {
-            kinds.extend([Kind::Regular, Kind::Stored]);
+            kinds.extend([Kind::Even, Kind::Regular, Kind::Stored]);
         }
         kinds
     };
@@ -106,7 +108,7 @@ impl Case {
                 Cost::table(&register, cost.values().into_owned())
             }
             Kind::Pairs | Kind::Triples => Cost::from_tables(&register, &self.tables(), 0.0),
-            Kind::Dense | Kind::Regular | Kind::Labs => {
+            Kind::Dense | Kind::Even | Kind::Regular | Kind::Labs => {
                 Cost::from_terms(&register, &self.terms(), 0.0)
             }
         };
@@ -122,10 +124,11 @@ impl Case {
         };
         let linear = (0..n).map(|i| term(vec![i], (i as f64 * 0.731).sin()));
         match self.kind {
-            Kind::Dense | Kind::Stored => {
+            Kind::Dense | Kind::Even | Kind::Stored => {
                 let weight = |i: usize, j: usize| ((i * n + j) as f64 * 0.417).cos();
                 let pairs = (0..n).flat_map(|i| (0..i).map(move |j| (j, i)));
                 let pairs = pairs.map(|(j, i)| term(vec![j, i], weight(i, j)));
+                let linear = linear.filter(|_| self.kind != Kind::Even);
                 linear.chain(pairs).collect()
             }
             Kind::Regular => {
@@ -167,6 +170,7 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::Dense => "dense quadratic",
+            Self::Even => "even quadratic",
             Self::Regular => "3-regular",
             Self::Stored => "table",
             Self::Pairs => "pairs",

@@ -200,15 +200,13 @@ fn times<V: Vector>((a, b): (V, V), (x, y): (V, V)) -> (V, V) {
     (b.neg_mul_add(y, a.mul(x)), b.mul_add(x, a.mul(y)))
 }
 
-/// The diagonal operator `scale · (min(C, ceiling) − center)`.
+/// The diagonal operator `min(C, ceiling) − center`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Weight {
     /// Costs above count as this.
     pub(crate) ceiling: f64,
     /// What is taken off.
     pub(crate) center: f64,
-    /// The factor.
-    pub(crate) scale: f64,
 }
 
 /// Writes `λ = weight · ψ`.
@@ -223,7 +221,7 @@ pub(crate) fn weigh<V: Vector>(
     for (((re, im), (&x, &y)), &cost) in
         re.iter_mut().zip(im).zip(psi.0.iter().zip(psi.1)).zip(cost)
     {
-        let factor = weight.scale * (cost.min(weight.ceiling) - weight.center);
+        let factor = cost.min(weight.ceiling) - weight.center;
         *re = V::Real::from_f64(factor * x.to_f64());
         *im = V::Real::from_f64(factor * y.to_f64());
     }

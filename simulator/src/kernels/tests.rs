@@ -364,7 +364,6 @@ fn phases<T: Number>(case: &Case) {
     let weight = Weight {
         ceiling: gamma,
         center: offset,
-        scale: 1.7,
     };
     case.arrays::<T>(|isa, re, im| isa.weigh((&other[0], &other[1]), re, im, costs, weight));
 }
