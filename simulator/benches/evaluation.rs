@@ -10,9 +10,9 @@
 
 mod bench;
 
-use bench::case::{Case, circuits};
-use bench::{Wanted, head, known, median_ms, ramp, reference, row};
-use ketscale_simulator::{Ansatz, Limits, Mixer, Number, Objective};
+use bench::case::Case;
+use bench::{Measure, known, measure_circuits, median_ms, ramp, reference, row};
+use ketscale_simulator::{Ansatz, Limits, Number, Objective};
 
 const DEPTH: usize = 8;
 /// Largest state of which many are evaluated side by side, and how many amplitudes they have together.
@@ -20,37 +20,24 @@ const SMALL: usize = 1 << 16;
 const TOGETHER: usize = 1 << 23;
 
 fn main() {
-    let wanted = Wanted::new();
-    head("An evaluation at p = 8");
     // The state, the reference pass and a stored cost.
-    for case in wanted.sized(circuits(), 40) {
-        if !wanted.has(&case, "f64") && !wanted.has(&case, "f32") {
-            continue;
-        }
-        let cost = case.cost();
-        let ansatz = Ansatz::new(&cost, Mixer::Complete, &cost.uniform_start()).expect("an ansatz");
-        if wanted.has(&case, "f64") {
-            measure(&case, &ansatz);
-        }
-        if wanted.has(&case, "f32") {
-            measure(
-                &case,
-                &ansatz.in_single_precision().expect("single precision"),
-            );
-        }
-    }
+    measure_circuits::<Evaluation>("An evaluation at p = 8", 40);
 }
 
-fn measure<T: Number>(case: &Case, ansatz: &Ansatz<T>) {
-    known::check(case, ansatz);
-    let reference_ms = reference::pass_ms::<T>(case.dimension());
-    let ms = median_ms(|| evaluate(ansatz, DEPTH));
-    let many = if case.dimension() <= SMALL {
-        format!("p = 4: {:.0} evaluations a second", a_second(case, ansatz))
-    } else {
-        String::new()
-    };
-    row(case, T::NAME, ms, reference_ms, &many);
+struct Evaluation;
+
+impl Measure for Evaluation {
+    fn measure<T: Number>(case: &Case, ansatz: &Ansatz<T>) {
+        known::check(case, ansatz);
+        let reference_ms = reference::pass_ms::<T>(case.dimension());
+        let ms = median_ms(|| evaluate(ansatz, DEPTH));
+        let many = if case.dimension() <= SMALL {
+            format!("p = 4: {:.0} evaluations a second", a_second(case, ansatz))
+        } else {
+            String::new()
+        };
+        row(case, T::NAME, ms, reference_ms, &many);
+    }
 }
 
 fn evaluate<T: Number>(ansatz: &Ansatz<T>, depth: usize) -> f64 {

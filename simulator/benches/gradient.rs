@@ -10,48 +10,37 @@
 
 mod bench;
 
-use bench::case::{Case, circuits};
-use bench::{Wanted, head, known, median_ms, ramp, reference, row};
-use ketscale_simulator::{Angles, Ansatz, Gradient, Limits, Mixer, Number, Objective};
+use bench::case::Case;
+use bench::{Measure, known, measure_circuits, median_ms, ramp, reference, row};
+use ketscale_simulator::{Angles, Ansatz, Gradient, Limits, Number, Objective};
 
 const DEPTH: usize = 8;
 /// Amplitudes up to which a difference is taken.
 const DIFFERENCED: usize = 1 << 22;
 
 fn main() {
-    let wanted = Wanted::new();
-    head("A gradient at p = 8");
     // Two states, the reference pass and a stored cost.
-    for case in wanted.sized(circuits(), 56) {
-        if !wanted.has(&case, "f64") && !wanted.has(&case, "f32") {
-            continue;
-        }
-        let cost = case.cost();
-        let ansatz = Ansatz::new(&cost, Mixer::Complete, &cost.uniform_start()).expect("an ansatz");
-        if wanted.has(&case, "f64") {
-            check_difference(&case, &ansatz);
-            measure(&case, &ansatz);
-        }
-        if wanted.has(&case, "f32") {
-            measure(
-                &case,
-                &ansatz.in_single_precision().expect("single precision"),
-            );
-        }
-    }
+    measure_circuits::<Differentiation>("A gradient at p = 8", 56);
 }
 
-fn measure<T: Number>(case: &Case, ansatz: &Ansatz<T>) {
-    check_slope(case, ansatz);
-    let reference_ms = reference::pass_ms::<T>(case.dimension());
-    let evaluation_ms = median_ms(|| evaluate(ansatz, &ramp(DEPTH)));
-    let ms = median_ms(|| gradient(ansatz, &ramp(DEPTH)).value);
-    let more = format!(
-        "{:.2} evaluations, {:.1} passes a layer",
-        ms / evaluation_ms,
-        ms / reference_ms / DEPTH as f64
-    );
-    row(case, T::NAME, ms, reference_ms, &more);
+struct Differentiation;
+
+impl Measure for Differentiation {
+    fn measure<T: Number>(case: &Case, ansatz: &Ansatz<T>) {
+        check_slope(case, ansatz);
+        if T::NAME == f64::NAME {
+            check_difference(case, ansatz);
+        }
+        let reference_ms = reference::pass_ms::<T>(case.dimension());
+        let evaluation_ms = median_ms(|| evaluate(ansatz, &ramp(DEPTH)));
+        let ms = median_ms(|| gradient(ansatz, &ramp(DEPTH)).value);
+        let more = format!(
+            "{:.2} evaluations, {:.1} passes a layer",
+            ms / evaluation_ms,
+            ms / reference_ms / DEPTH as f64
+        );
+        row(case, T::NAME, ms, reference_ms, &more);
+    }
 }
 
 fn evaluate<T: Number>(ansatz: &Ansatz<T>, angles: &Angles) -> f64 {
@@ -81,7 +70,7 @@ fn check_slope<T: Number>(case: &Case, ansatz: &Ansatz<T>) {
 }
 
 /// Along all angles at once: the difference is h² away, and rounding leaves 1e-16 over h.
-fn check_difference(case: &Case, ansatz: &Ansatz) {
+fn check_difference<T: Number>(case: &Case, ansatz: &Ansatz<T>) {
     if case.dimension() > DIFFERENCED {
         return;
     }

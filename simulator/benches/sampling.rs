@@ -10,10 +10,10 @@
 
 mod bench;
 
-use bench::case::{Case, Kind, circuits};
+use bench::case::{Case, Kind};
 use bench::known::Ising;
-use bench::{Wanted, head, median_ms, reference, row};
-use ketscale_simulator::{Angles, Ansatz, Limits, Mixer, Number, State};
+use bench::{Measure, measure_circuits, median_ms, reference, row};
+use ketscale_simulator::{Angles, Ansatz, Limits, Number, State};
 
 const SHOTS: u64 = 1_000_000;
 const SEED: u64 = 7;
@@ -23,35 +23,22 @@ const BETA: f64 = 0.4;
 const ERRORS: f64 = 6.0;
 
 fn main() {
-    let wanted = Wanted::new();
-    head("A million shots");
     // The state, the reference pass, a stored cost, and probabilities with what marginals are summed from.
-    for case in wanted.sized(circuits(), 56) {
-        if !wanted.has(&case, "f64") && !wanted.has(&case, "f32") {
-            continue;
-        }
-        let cost = case.cost();
-        let ansatz = Ansatz::new(&cost, Mixer::Complete, &cost.uniform_start()).expect("an ansatz");
-        if wanted.has(&case, "f64") {
-            measure(&case, &ansatz);
-        }
-        if wanted.has(&case, "f32") {
-            measure(
-                &case,
-                &ansatz.in_single_precision().expect("single precision"),
-            );
-        }
-    }
+    measure_circuits::<Sampling>("A million shots", 56);
 }
 
-fn measure<T: Number>(case: &Case, ansatz: &Ansatz<T>) {
-    let angles = Angles::new(&[GAMMA], &[BETA]).expect("angles");
-    let state = ansatz.evolve(&angles, &Limits::none()).expect("a state");
-    check(case, &state);
-    let reference_ms = reference::pass_ms::<T>(case.dimension());
-    let ms = median_ms(|| state.sample(SHOTS, SEED));
-    let more = format!("{:.1} million shots/s", SHOTS as f64 / ms / 1e3);
-    row(case, T::NAME, ms, reference_ms, &more);
+struct Sampling;
+
+impl Measure for Sampling {
+    fn measure<T: Number>(case: &Case, ansatz: &Ansatz<T>) {
+        let angles = Angles::new(&[GAMMA], &[BETA]).expect("angles");
+        let state = ansatz.evolve(&angles, &Limits::none()).expect("a state");
+        check(case, &state);
+        let reference_ms = reference::pass_ms::<T>(case.dimension());
+        let ms = median_ms(|| state.sample(SHOTS, SEED));
+        let more = format!("{:.1} million shots/s", SHOTS as f64 / ms / 1e3);
+        row(case, T::NAME, ms, reference_ms, &more);
+    }
 }
 
 fn check<T: Number>(case: &Case, state: &State<T>) {

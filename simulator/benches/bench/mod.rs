@@ -13,8 +13,8 @@ pub mod case;
 pub mod known;
 pub mod reference;
 
-use case::Case;
-use ketscale_simulator::{Angles, InstructionSet};
+use case::{Case, circuits};
+use ketscale_simulator::{Angles, Ansatz, InstructionSet, Mixer, Number};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -63,6 +63,35 @@ impl Wanted {
     pub fn has(&self, case: &Case, precision: &str) -> bool {
         let name = format!("{}, {precision}", case.name);
         self.words.iter().all(|word| name.contains(word.as_str()))
+    }
+}
+
+/// What a bench does with a circuit.
+pub trait Measure {
+    /// Checks answers, measures and prints a row.
+    fn measure<T: Number>(case: &Case, ansatz: &Ansatz<T>);
+}
+
+/// Measures the wanted ones of all circuits, in both precisions, in at most `bytes` an amplitude.
+pub fn measure_circuits<M: Measure>(what: &str, bytes: u64) {
+    let wanted = Wanted::new();
+    head(what);
+    for case in wanted.sized(circuits(), bytes) {
+        let [double, single] = ["f64", "f32"].map(|precision| wanted.has(&case, precision));
+        if !double && !single {
+            continue;
+        }
+        let cost = case.cost();
+        let ansatz = Ansatz::new(&cost, Mixer::Complete, &cost.uniform_start()).expect("an ansatz");
+        if double {
+            M::measure(&case, &ansatz);
+        }
+        if single {
+            M::measure(
+                &case,
+                &ansatz.in_single_precision().expect("single precision"),
+            );
+        }
     }
 }
 

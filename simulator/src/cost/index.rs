@@ -46,7 +46,7 @@ impl Indexed {
         if span.is_nan() || span > MOST {
             return None;
         }
-        // Saturates where it does not fit, which the check above excludes for all but a sum that is not used.
+        // No part exceeds the span.
         let steps = |cost: f64| Wrapping((cost / unit) as i64 as u16);
         let mut index = Aligned::zeros(register.dimension());
         let terms = terms
