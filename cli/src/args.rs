@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Search a model file for its least cost, by QAOA or by what QAOA is compared with.
     Minimize(MinimizeArgs),
+    /// Pack items into the fewest bins (`.vbp`), or processes onto the cheapest computers, with a proven bound.
+    Pack(PackArgs),
     /// Write a model file of a well-known family.
     Generate(GenerateArgs),
     /// Answer requests for plans over gRPC.
@@ -441,6 +443,20 @@ pub(crate) struct CompletionsArgs {
     /// The shell.
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PackArgs {
+    /// A `.vbp` file (dimensions, capacities, kinds of items, then sizes and count of each), or cloud balancing as JSON
+    /// (`computerList`, `processList`); `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Most seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) time_limit: f64,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
 }
 
 /// How to print.

@@ -44,11 +44,13 @@ pub mod baseline;
 pub mod choices;
 pub mod exact;
 pub mod improve;
+mod knapsack;
 pub mod limits;
 pub mod packing;
 mod parallel;
 pub mod sampling;
 pub mod surrogate;
+pub mod vector_packing;
 
 // How it is carried out, checked and told.
 pub mod diff;

@@ -12,6 +12,7 @@ mod generate;
 mod init;
 mod live;
 mod minimize;
+mod pack;
 mod plan;
 mod schema;
 mod serve;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Schema(args) => schema::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Minimize(args) => minimize::run(&args),
+        Command::Pack(args) => pack::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Completions(args) => completions::run(&args),

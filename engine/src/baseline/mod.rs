@@ -133,11 +133,8 @@ pub fn repair(fleet: &Fleet, stock: &Placement, meter: &Meter) -> Option<Placeme
     for start in [stock.clone(), Placement::current(fleet)] {
         attempts.extend(rebuilt(fleet, &start, &columns));
     }
-    attempts.extend(packing::pack(
-        fleet,
-        &Demand::by_cell(fleet, &columns),
-        &values,
-    ));
+    let demand = Demand::by_cell(fleet, &columns);
+    attempts.extend(packing::packings(fleet, &demand, &values));
     let feasible = attempts
         .into_iter()
         .filter_map(|placement| until_feasible(fleet, placement, meter));

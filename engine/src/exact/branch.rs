@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::master::{Choice, Master, Relaxed};
-use super::{Floors, MOST_ROUNDS, generate};
+use super::{Floors, MOST_ROUNDS, THOROUGH, generate};
 use crate::fleet::Fleet;
 use crate::limits::Meter;
 use crate::plan::{Branch, Leaf};
@@ -133,9 +133,10 @@ impl Tree {
         search.lift();
     }
 
-    /// The linear programme of the weakest leaf, solved again.
-    pub(super) fn weakest_relaxed(
+    /// The linear programme of the leaf that is the weakest but `rank`, solved again.
+    pub(super) fn relaxed(
         &self,
+        rank: usize,
         fleet: &Fleet,
         master: &mut Master,
         meter: &Meter,
@@ -145,17 +146,20 @@ impl Tree {
             master,
             meter,
         };
-        let solved = search.solve(self.open[self.weakest()].branches.clone());
+        let mut leaves: Vec<&Open> = self.open.iter().collect();
+        leaves.sort_by(|a, b| a.bound_usd_per_hour.total_cmp(&b.bound_usd_per_hour));
+        let solved = search.solve(leaves.get(rank)?.branches.clone());
         search.lift();
         let (relaxed, _) = solved?.1?;
         Some(relaxed)
     }
 
-    /// The leaves with their multipliers.
+    /// The leaves with their multipliers, pods lowered by what pricing overlooks: a node that seems to pay counts as often as there could be
+    /// such nodes.
     pub(super) fn leaves(&self) -> Vec<Leaf> {
         let leaf = |open: &Open| Leaf {
             branches: open.branches.clone(),
-            ..open.leaf.clone()
+            ..lowered(&open.leaf)
         };
         self.open.iter().map(leaf).collect()
     }
@@ -166,6 +170,17 @@ impl Tree {
             .min_by(|a, b| bound(a).total_cmp(&bound(b)))
             .unwrap_or(0)
     }
+}
+
+/// With pods worth less by twice the tolerance of pricing.
+pub(super) fn lowered(leaf: &Leaf) -> Leaf {
+    let mut leaf = leaf.clone();
+    for (row, value) in &mut leaf.duals {
+        if row.starts_with("pods/") {
+            *value -= value.abs() * 2.0 * THOROUGH.tolerance;
+        }
+    }
+    leaf
 }
 
 struct Search<'s, 'm> {

@@ -20,10 +20,12 @@ const MOST_PLANS: usize = 24;
 const WHOLE: f64 = 1e-6;
 
 /// Plans that the dive leads to, cheapest first; they may still break rules that only whole plans show. Bounds are lifted again.
+/// The first fraction rounded up is the largest but `detour`.
 pub(super) fn dive(
     fleet: &Fleet,
     master: &mut Master,
     floors: &Floors,
+    detour: usize,
     meter: &Meter,
 ) -> Vec<Placement> {
     for index in 0..master.choices.len() {
@@ -31,7 +33,7 @@ pub(super) fn dive(
         master.bound(index, 0.0, most);
     }
     let mut found = Vec::new();
-    descend(fleet, master, floors, meter, &mut found);
+    descend(fleet, master, floors, detour, meter, &mut found);
     (0..master.choices.len()).for_each(|index| master.bound(index, 0.0, f64::INFINITY));
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
     found.dedup_by(|a, b| a.1 == b.1);
@@ -45,6 +47,7 @@ fn descend(
     fleet: &Fleet,
     master: &mut Master,
     floors: &Floors,
+    mut detour: usize,
     meter: &Meter,
     found: &mut Vec<(f64, Placement)>,
 ) {
@@ -73,7 +76,7 @@ fn descend(
             .iter()
             .map(|(usd, _)| *usd)
             .fold(f64::INFINITY, f64::min);
-        let decisions = decisions(master, &relaxed, &bounds);
+        let decisions = decisions(master, &relaxed, &bounds, std::mem::take(&mut detour));
         if decisions.is_empty() || relaxed.objective + sunk >= best || !meter.goes_on() {
             return;
         }
@@ -85,8 +88,13 @@ fn descend(
     }
 }
 
-/// Lower bounds to set next: every whole part of the patterns' weights, and the largest fraction rounded up.
-fn decisions(master: &Master, relaxed: &Relaxed, bounds: &[(f64, f64)]) -> Vec<(usize, f64)> {
+/// Lower bounds to set next: every whole part of the patterns' weights, and the largest fraction but `detour` rounded up.
+fn decisions(
+    master: &Master,
+    relaxed: &Relaxed,
+    bounds: &[(f64, f64)],
+    detour: usize,
+) -> Vec<(usize, f64)> {
     let patterns = || {
         let weights = relaxed.weights.iter().enumerate().zip(&master.choices);
         weights
@@ -99,11 +107,13 @@ fn decisions(master: &Master, relaxed: &Relaxed, bounds: &[(f64, f64)]) -> Vec<(
         .filter(|(index, least)| *least > bounds[*index].0)
         .collect();
     let fraction = |weight: f64| weight - whole(weight);
-    let largest = patterns()
+    let mut fractions: Vec<(usize, f64)> = patterns()
         .filter(|(_, weight)| fraction(*weight) > WHOLE)
-        .max_by(|a, b| fraction(a.1).total_cmp(&fraction(b.1)));
+        .collect();
+    fractions.sort_by(|a, b| fraction(b.1).total_cmp(&fraction(a.1)));
+    let largest = fractions.get(detour).or(fractions.last());
     if let Some((index, weight)) = largest {
-        decisions.push((index, weight.ceil()));
+        decisions.push((*index, weight.ceil()));
         return decisions;
     }
     Vec::new()

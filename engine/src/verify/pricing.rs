@@ -53,6 +53,7 @@ pub(super) fn best_pattern(capacity: &[u64], pods: &[Pods], floor: f64) -> Optio
     if items.is_empty() {
         return Some(fixed.max(floor));
     }
+    let room = usable(&items, &room);
     let mut search = Search::new(items, room, fixed, floor);
     search.run();
     Some(search.best.max(search.open))
@@ -70,6 +71,25 @@ fn room_beside_fewest(capacity: &[u64], pods: &[Pods]) -> Option<Vec<u64>> {
         }
     }
     Some(room)
+}
+
+/// The room that pods can use: no more than the largest multiple of what all their sizes are multiples of.
+fn usable(items: &[Item], room: &[u64]) -> Vec<u64> {
+    let common = |k: usize| {
+        items
+            .iter()
+            .map(|item| item.size[k])
+            .fold(0, common_divisor)
+    };
+    let used = |(k, room): (usize, &u64)| room - room.checked_rem(common(k)).unwrap_or(0);
+    room.iter().enumerate().map(used).collect()
+}
+
+fn common_divisor(mut a: u64, mut b: u64) -> u64 {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 /// Equal pods beyond the fewest, each of the same value > 0.
