@@ -34,9 +34,8 @@ pub(crate) enum Turn {
 }
 
 impl Turn {
-    /// The form for an angle whose factor is the larger one.
-    pub(crate) fn new(beta: f64) -> Self {
-        let (sin, cos) = beta.sin_cos();
+    /// The form whose factor is the larger one, for an angle with this sine and cosine.
+    pub(crate) fn new(sin: f64, cos: f64) -> Self {
         if sin.abs() <= cos.abs() {
             Self::Tangent(sin / cos)
         } else {

@@ -2,7 +2,7 @@
 
 use super::Tile;
 use super::mix::{project, project_lanes, with_known_length};
-use super::reduce::{Sum, probability_lanes};
+use super::reduce::{Sum, sum_of};
 use super::vector::{Number, Vector};
 
 /// Of X on log2 N neighbouring qubits, the lowest with the given stride; N = 2, 4 or 8.
@@ -176,9 +176,8 @@ pub(crate) fn overlap_diagonal<V: Vector>(
     lambda: Tile<V::Real>,
     cost: &[f64],
 ) -> f64 {
-    probability_lanes(psi.0.len(), |i| {
-        let (px, py) = (psi.0[i].to_f64(), psi.1[i].to_f64());
-        let (lx, ly) = (lambda.0[i].to_f64(), lambda.1[i].to_f64());
-        (lx * py - ly * px) * cost[i]
+    let lists = [psi.0, psi.1, lambda.0, lambda.1];
+    sum_of(lists, &cost[..psi.0.len()], |[px, py, lx, ly], cost| {
+        (lx * py - ly * px) * cost
     })
 }

@@ -87,8 +87,12 @@ impl Case {
     }
 }
 
+fn turn_by(beta: f64) -> Turn {
+    Turn::new(beta.sin(), beta.cos())
+}
+
 fn turns<T: Number>(case: &Case) {
-    let (stride, turn) = (case.stride * T::LANES, Turn::new(case.angles[0]));
+    let (stride, turn) = (case.stride * T::LANES, turn_by(case.angles[0]));
     case.arrays::<T>(|isa, re, im| isa.turn1(re, im, 4 * stride, turn));
     case.arrays::<T>(|isa, re, im| isa.turn2(re, im, 2 * stride, turn));
     let three = case.arrays::<T>(|isa, re, im| isa.turn3(re, im, stride, turn));
@@ -121,7 +125,7 @@ fn spread<T: Number>(from: &[T]) -> Vec<T> {
 }
 
 fn turns_in_lanes<T: Number>(case: &Case) {
-    let turn = Turn::new(case.angles[0]);
+    let turn = turn_by(case.angles[0]);
     for lanes in 1..1_u32 << T::LANE_BITS {
         let found = case.arrays::<T>(|isa, re, im| isa.turn_lanes0(re, im, lanes, turn));
         let (mut re, mut im) = (spread(&case.array::<T>(0)), spread(&case.array::<T>(1)));
@@ -151,7 +155,7 @@ fn turns_in_lanes<T: Number>(case: &Case) {
 
 /// Partners in another tile, mirrored, against partners in the same one.
 fn turns_mirrored<T: Number>(case: &Case) {
-    let turn = Turn::new(case.angles[0]);
+    let turn = turn_by(case.angles[0]);
     let half = case.array::<T>(0).len() / 2;
     let reverse = |list: &mut [T]| list[half..].reverse();
     let found = case.arrays::<T>(|isa, re, im| {
@@ -370,7 +374,7 @@ fn phases<T: Number>(case: &Case) {
 
 /// Copies that turn on the way against copies and turns.
 fn turned_copies<T: Number>(case: &Case) {
-    let turn = Turn::new(case.angles[0]);
+    let turn = turn_by(case.angles[0]);
     let (width, rows) = (
         case.stride * T::LANES,
         case.array::<T>(0).len() / case.stride / T::LANES,

@@ -5,7 +5,7 @@ use super::scratch::{Local, Scratch};
 use super::{Job, Overlaps, Pass, Place, Ready};
 use crate::diagonal::Buffers;
 use crate::kernels::{InstructionSet, Number, Turn, Weight};
-use crate::step::{Mix, Step, Steps};
+use crate::step::{Beta, Step, Steps};
 
 /// Real and imaginary parts of a tile.
 type Parts<'a, T> = (&'a mut [T], &'a mut [T]);
@@ -14,15 +14,15 @@ type Parts<'a, T> = (&'a mut [T], &'a mut [T]);
 /// then overlaps are too large by its square, and `lead` what they must be multiplied by.
 fn undo<T: Number>(
     isa: InstructionSet,
-    steps: &Steps<T>,
+    (steps, beta): (&Steps<T>, &Beta),
     psi: Parts<T>,
     lambda: Parts<T>,
     lead: &mut f64,
 ) -> f64 {
-    let overlap = *lead * steps.overlap(isa, (psi.0, psi.1), (lambda.0, lambda.1));
-    steps.apply(isa, psi.0, psi.1);
-    steps.apply(isa, lambda.0, lambda.1);
-    *lead *= steps.scale * steps.scale;
+    let overlap = *lead * steps.overlap(isa, beta, (psi.0, psi.1), (lambda.0, lambda.1));
+    steps.apply(isa, beta, psi.0, psi.1);
+    steps.apply(isa, beta, lambda.0, lambda.1);
+    *lead *= steps.scale(beta).powi(2);
     overlap
 }
 
@@ -63,13 +63,15 @@ impl<T: Number> Pass<'_, T> {
             lead *= turn.square().powi(qubits as i32);
         }
         for (at, stage) in self.stages.iter().enumerate() {
-            if let Some((layer, mix)) = &stage.before {
-                let (steps, highest) = self.on_the_way(mix);
-                let done = at == 0 && turn.is_some();
-                let rest = if done { steps } else { mix.outer.all() };
-                overlaps[layer - self.layers.start].mixer += self.outer(mix, rest, lead, tiles);
-                lead *= mix.outer.scale * mix.outer.scale;
-                if let Some((qubits, turn)) = highest.filter(|_| done) {
+            if let Some(layer) = stage.before {
+                let done = turn.filter(|_| at == 0);
+                let all = self.mix.outer.all();
+                let rest = done.map_or(all, |_| self.on_the_way().0);
+                let beta = self.beta(layer);
+                overlaps[layer - self.layers.start].mixer +=
+                    lead * self.undo_outer(rest, beta, tiles);
+                lead *= self.mix.outer.scale(beta).powi(2);
+                if let Some((qubits, turn)) = done {
                     lead /= turn.square().powi(qubits as i32);
                 }
             }
@@ -77,7 +79,8 @@ impl<T: Number> Pass<'_, T> {
             for block in 0..group.blocks() {
                 let there = [block, group.blocks() - 1 - block];
                 let mut lead = lead;
-                if let (Some((layer, turn)), [near, far]) = (stage.mirror, &mut tiles[..]) {
+                if let (Some(layer), [near, far]) = (stage.mirror, &mut tiles[..]) {
+                    let turn = self.beta(layer).turn;
                     overlaps[layer - self.layers.start].mixer +=
                         lead * self.turn_mirrored([near, far], there, turn);
                     lead *= turn.square();
@@ -88,34 +91,30 @@ impl<T: Number> Pass<'_, T> {
                 }
             }
             lead = after;
-            if let Some((layer, mix)) = &stage.after {
+            if let Some(layer) = stage.after {
                 let last = at + 1 == self.stages.len();
                 let steps = if last {
-                    self.on_the_way(mix).0
+                    self.on_the_way().0
                 } else {
-                    mix.outer.all()
+                    self.mix.outer.all()
                 };
-                overlaps[layer - self.layers.start].mixer += self.outer(mix, steps, lead, tiles);
-                lead *= mix.outer.scale * mix.outer.scale;
+                let beta = self.beta(layer);
+                overlaps[layer - self.layers.start].mixer +=
+                    lead * self.undo_outer(steps, beta, tiles);
+                lead *= self.mix.outer.scale(beta).powi(2);
             }
         }
     }
 
-    /// Takes the overlap of a mixer's steps above a block and carries out those given.
-    fn outer(
-        &self,
-        mix: &Mix<T>,
-        steps: &[Step<T>],
-        lead: f64,
-        tiles: &mut [[Local<T>; 2]],
-    ) -> f64 {
-        let (isa, group) = (self.isa, self.group);
+    /// Takes the overlap of the mixer's steps above a block and carries out those given.
+    fn undo_outer(&self, steps: &[Step<T>], beta: &Beta, tiles: &mut [[Local<T>; 2]]) -> f64 {
+        let (isa, group, outer) = (self.isa, self.group, &self.mix.outer);
         let mut overlap = 0.0;
         for [psi, lambda] in tiles {
             let (psi, lambda) = (psi.tile_mut(group), lambda.tile_mut(group));
-            overlap += lead * mix.outer.overlap(isa, (psi.0, psi.1), (lambda.0, lambda.1));
+            overlap += outer.overlap(isa, beta, (psi.0, psi.1), (lambda.0, lambda.1));
             for (re, im) in [psi, lambda] {
-                steps.iter().for_each(|step| step.apply(isa, re, im));
+                steps.iter().for_each(|step| step.apply(isa, beta, re, im));
             }
         }
         overlap
@@ -157,19 +156,20 @@ impl<T: Number> Pass<'_, T> {
         mut lead: f64,
         overlaps: &mut [Overlaps],
     ) -> f64 {
-        let (isa, group) = (self.isa, self.group);
+        let (isa, group, mix) = (self.isa, self.group, self.mix);
         let fetch = |part| Ahead::fetch(ahead, group, block, part);
         fetch(0);
-        if let Some((layer, mix)) = &stage.before {
+        if let Some(layer) = stage.before {
+            let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, &mix.inner, blocks.0, blocks.1, &mut lead);
+                undo(isa, (&mix.inner, beta), blocks.0, blocks.1, &mut lead);
             if self.turned {
                 psi.turn(isa, group, block);
                 lambda.turn(isa, group, block);
                 let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
                 overlaps[layer - self.layers.start].mixer +=
-                    undo(isa, &mix.turned, blocks.0, blocks.1, &mut lead);
+                    undo(isa, (&mix.turned, beta), blocks.0, blocks.1, &mut lead);
                 psi.turn_back(isa, group, block);
                 lambda.turn_back(isa, group, block);
             }
@@ -196,19 +196,21 @@ impl<T: Number> Pass<'_, T> {
             lead = 1.0;
         }
         fetch(2);
-        if let Some((layer, mix)) = stage.after.as_ref().filter(|_| self.turned) {
+        if let Some(layer) = stage.after.filter(|_| self.turned) {
+            let beta = self.beta(layer);
             let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, &mix.turned, blocks.0, blocks.1, &mut lead);
+                undo(isa, (&mix.turned, beta), blocks.0, blocks.1, &mut lead);
         }
         if self.turned && stage.phase.is_some() {
             psi.turn_back(isa, group, block);
             lambda.turn_back(isa, group, block);
         }
-        if let Some((layer, mix)) = &stage.after {
+        if let Some(layer) = stage.after {
+            let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, &mix.inner, blocks.0, blocks.1, &mut lead);
+                undo(isa, (&mix.inner, beta), blocks.0, blocks.1, &mut lead);
         }
         fetch(3);
         lead
