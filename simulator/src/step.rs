@@ -1,6 +1,6 @@
 //! The operations that carry out a mixer on a tile: worked out once a circuit, and applied at every layer's angle.
 
-use crate::kernels::{InstructionSet, Number, Tile, Turn};
+use crate::kernels::{InstructionSet, Number, TileMut, Turn};
 use crate::layout::Layout;
 use crate::mixer::{AxisMixer, Lattice, Matrix};
 use std::f64::consts::FRAC_PI_2;
@@ -41,32 +41,66 @@ impl<T: Number> Step<T> {
         }
     }
 
-    /// `Im⟨λ|B_k|ψ⟩` over a tile. The 1 in `2|w⟩⟨w| − 1` would contribute `Im⟨λ|ψ⟩`, which is zero throughout a gradient.
-    fn overlap(&self, isa: InstructionSet, beta: &Beta, psi: Tile<T>, lambda: Tile<T>) -> f64 {
-        let turns = |qubits, stride| match qubits {
-            0 => 0.0,
-            1 => isa.overlap_turn1(psi, lambda, stride),
-            2 => isa.overlap_turn2(psi, lambda, stride),
-            3 => isa.overlap_turn3(psi, lambda, stride),
-            _ => {
-                isa.overlap_turn3(psi, lambda, stride) + isa.overlap_turn1(psi, lambda, 8 * stride)
-            }
-        };
-        match self {
-            &Self::Turn { qubits, stride } => turns(qubits, stride),
+    /// `Im⟨λ|B_k|ψ⟩` over a tile, and carries the step out on both states. The 1 in `2|w⟩⟨w| − 1` would contribute `Im⟨λ|ψ⟩`, which is
+    /// zero throughout a gradient.
+    fn undo(&self, isa: InstructionSet, beta: &Beta, psi: TileMut<T>, lambda: TileMut<T>) -> f64 {
+        let turn = beta.turn;
+        let states = ((&*psi.0, &*psi.1), (&*lambda.0, &*lambda.1));
+        let overlap = match self {
+            &Self::Turn { qubits: 1, stride } => return isa.undo1(psi, lambda, stride, turn),
+            &Self::Turn { qubits: 2, stride } => return isa.undo2(psi, lambda, stride, turn),
+            &Self::Turn { qubits: 3, stride } => return isa.undo3(psi, lambda, stride, turn),
+            &Self::Turn { stride, .. } => return isa.undo4(psi, lambda, stride, turn),
             &Self::TurnLanes { lanes, qubits } => {
-                isa.overlap_turn_lanes(psi, lambda, lanes) + turns(qubits, T::LANES)
+                return match qubits {
+                    0 => isa.undo_lanes0(psi, lambda, lanes, turn),
+                    1 => isa.undo_lanes1(psi, lambda, lanes, turn),
+                    2 => isa.undo_lanes2(psi, lambda, lanes, turn),
+                    _ => isa.undo_lanes3(psi, lambda, lanes, turn),
+                };
             }
-            Self::Reflect { stride, w } => 2.0 * isa.overlap_reflect(psi, lambda, *stride, w),
+            Self::Reflect { stride, w } => {
+                2.0 * isa.overlap_reflect(states.0, states.1, *stride, w)
+            }
             Self::ReflectLanes { bits, w } => {
-                2.0 * isa.overlap_reflect_lanes(psi, lambda, *bits, w)
+                2.0 * isa.overlap_reflect_lanes(states.0, states.1, *bits, w)
             }
             &Self::Multiply { stride, lattice } => {
                 let Matrices { d, own, .. } = &beta.lattices[lattice];
-                isa.overlap_multiply(psi, lambda, stride, *d, own)
+                isa.overlap_multiply(states.0, states.1, stride, *d, own)
             }
+        };
+        self.apply(isa, beta, psi.0, psi.1);
+        self.apply(isa, beta, lambda.0, lambda.1);
+        overlap
+    }
+
+    /// How many qubits it turns.
+    fn qubits(&self) -> i32 {
+        match *self {
+            Self::Turn { qubits, .. } => qubits as i32,
+            Self::TurnLanes { lanes, qubits } => lanes.count_ones() as i32 + qubits as i32,
+            Self::Reflect { .. } | Self::ReflectLanes { .. } | Self::Multiply { .. } => 0,
         }
     }
+}
+
+/// Takes the overlaps of some steps, `Im⟨λ|B_k|ψ⟩` summed up, and carries the steps out on both states. What the turns leave too large is made
+/// good by the phase; until then overlaps are too large by its square, and `lead` is what they must be multiplied by.
+pub(crate) fn undo<T: Number>(
+    isa: InstructionSet,
+    (steps, beta): (&[Step<T>], &Beta),
+    psi: TileMut<T>,
+    lambda: TileMut<T>,
+    lead: &mut f64,
+) -> f64 {
+    let mut overlap = 0.0;
+    for step in steps {
+        let (psi, lambda) = ((&mut *psi.0, &mut *psi.1), (&mut *lambda.0, &mut *lambda.1));
+        overlap += *lead * step.undo(isa, beta, psi, lambda);
+        *lead *= beta.scale.powi(2 * step.qubits());
+    }
+    overlap
 }
 
 /// Steps on the same tile.
@@ -102,19 +136,6 @@ impl<T: Number> Steps<T> {
             }
             _ => (&self.steps, None),
         }
-    }
-
-    pub(crate) fn overlap(
-        &self,
-        isa: InstructionSet,
-        beta: &Beta,
-        psi: Tile<T>,
-        lambda: Tile<T>,
-    ) -> f64 {
-        self.steps
-            .iter()
-            .map(|step| step.overlap(isa, beta, psi, lambda))
-            .sum()
     }
 }
 
@@ -261,9 +282,7 @@ fn strides(mixers: &[AxisMixer], axes: std::ops::Range<usize>, mut stride: usize
 /// The steps of some axes by ascending stride; their lattices are added to the list. Neighbouring qubits are taken several at a time.
 fn steps<T: Number>(axes: &[Axis], lattices: &mut Vec<Lattice>) -> Steps<T> {
     let mut steps: Vec<Step<T>> = Vec::new();
-    let mut qubits_here = 0;
     for &(mixer, stride) in axes {
-        qubits_here += i32::from(matches!(mixer, AxisMixer::Flip));
         match (mixer, steps.last_mut()) {
             (AxisMixer::Flip, Some(Step::TurnLanes { lanes, qubits: 0 })) if stride < T::LANES => {
                 *lanes |= stride as u32;
@@ -285,10 +304,8 @@ fn steps<T: Number>(axes: &[Axis], lattices: &mut Vec<Lattice>) -> Steps<T> {
             _ => steps.push(step(mixer, stride, lattices)),
         }
     }
-    Steps {
-        steps,
-        qubits: qubits_here,
-    }
+    let qubits = steps.iter().map(Step::qubits).sum();
+    Steps { steps, qubits }
 }
 
 fn step<T: Number>(mixer: &AxisMixer, stride: usize, lattices: &mut Vec<Lattice>) -> Step<T> {

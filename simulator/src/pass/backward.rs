@@ -4,26 +4,24 @@ use super::ahead::Ahead;
 use super::scratch::{Local, Scratch};
 use super::{Job, Overlaps, Pass, Place, Ready};
 use crate::diagonal::Buffers;
-use crate::kernels::{InstructionSet, Number, Turn, Weight};
-use crate::step::{Beta, Step, Steps};
+use crate::kernels::{InstructionSet, Number, Tile, Turn, Weight};
+use crate::step::{Beta, undo};
 
-/// Real and imaginary parts of a tile.
-type Parts<'a, T> = (&'a mut [T], &'a mut [T]);
-
-/// Takes the overlaps of some steps and carries the steps out on both states. What the turns leave too large is made good by the phase; until
-/// then overlaps are too large by its square, and `lead` what they must be multiplied by.
-fn undo<T: Number>(
+/// `Im⟨λ|B_k|ψ⟩` of the highest qubits of a tile.
+fn overlap_highest<T: Number>(
     isa: InstructionSet,
-    (steps, beta): (&Steps<T>, &Beta),
-    psi: Parts<T>,
-    lambda: Parts<T>,
-    lead: &mut f64,
+    qubits: usize,
+    psi: Tile<T>,
+    lambda: Tile<T>,
 ) -> f64 {
-    let overlap = *lead * steps.overlap(isa, beta, (psi.0, psi.1), (lambda.0, lambda.1));
-    steps.apply(isa, beta, psi.0, psi.1);
-    steps.apply(isa, beta, lambda.0, lambda.1);
-    *lead *= steps.scale(beta).powi(2);
-    overlap
+    let stride = psi.0.len() >> qubits;
+    match qubits {
+        0 => 0.0,
+        1 => isa.overlap_turn1(psi, lambda, stride),
+        2 => isa.overlap_turn2(psi, lambda, stride),
+        3 => isa.overlap_turn3(psi, lambda, stride),
+        _ => isa.overlap_turn4(psi, lambda, stride),
+    }
 }
 
 impl<T: Number> Pass<'_, T> {
@@ -64,16 +62,9 @@ impl<T: Number> Pass<'_, T> {
         }
         for (at, stage) in self.stages.iter().enumerate() {
             if let Some(layer) = stage.before {
-                let done = turn.filter(|_| at == 0);
-                let all = self.mix.outer.all();
-                let rest = done.map_or(all, |_| self.on_the_way().0);
-                let beta = self.beta(layer);
-                overlaps[layer - self.layers.start].mixer +=
-                    lead * self.undo_outer(rest, beta, tiles);
-                lead *= self.mix.outer.scale(beta).powi(2);
-                if let Some((qubits, turn)) = done {
-                    lead /= turn.square().powi(qubits as i32);
-                }
+                let done = turn.is_some() && at == 0;
+                let sum = self.undo_outer(done, self.beta(layer), tiles, &mut lead);
+                overlaps[layer - self.layers.start].mixer += sum;
             }
             let mut after = lead;
             for block in 0..group.blocks() {
@@ -93,29 +84,33 @@ impl<T: Number> Pass<'_, T> {
             lead = after;
             if let Some(layer) = stage.after {
                 let last = at + 1 == self.stages.len();
-                let steps = if last {
-                    self.on_the_way().0
-                } else {
-                    self.mix.outer.all()
-                };
-                let beta = self.beta(layer);
-                overlaps[layer - self.layers.start].mixer +=
-                    lead * self.undo_outer(steps, beta, tiles);
-                lead *= self.mix.outer.scale(beta).powi(2);
+                let sum = self.undo_outer(last, self.beta(layer), tiles, &mut lead);
+                overlaps[layer - self.layers.start].mixer += sum;
             }
         }
     }
 
-    /// Takes the overlap of the mixer's steps above a block and carries out those given.
-    fn undo_outer(&self, steps: &[Step<T>], beta: &Beta, tiles: &mut [[Local<T>; 2]]) -> f64 {
-        let (isa, group, outer) = (self.isa, self.group, &self.mix.outer);
-        let mut overlap = 0.0;
+    /// Takes the overlap of the mixer's steps above a block and carries them out, but for the one on the way to or from the thread's copy
+    /// where there is one.
+    fn undo_outer(
+        &self,
+        on_the_way: bool,
+        beta: &Beta,
+        tiles: &mut [[Local<T>; 2]],
+        lead: &mut f64,
+    ) -> f64 {
+        let (isa, group) = (self.isa, self.group);
+        let (steps, highest) = match self.on_the_way() {
+            (steps, Some(qubits)) if on_the_way => (steps, qubits),
+            _ => (self.mix.outer.all(), 0),
+        };
+        let (mut overlap, before) = (0.0, *lead);
         for [psi, lambda] in tiles {
+            *lead = before;
             let (psi, lambda) = (psi.tile_mut(group), lambda.tile_mut(group));
-            overlap += outer.overlap(isa, beta, (psi.0, psi.1), (lambda.0, lambda.1));
-            for (re, im) in [psi, lambda] {
-                steps.iter().for_each(|step| step.apply(isa, beta, re, im));
-            }
+            let states = ((&*psi.0, &*psi.1), (&*lambda.0, &*lambda.1));
+            overlap += before * overlap_highest(isa, highest, states.0, states.1);
+            overlap += undo(isa, (steps, beta), psi, lambda, lead);
         }
         overlap
     }
@@ -163,13 +158,13 @@ impl<T: Number> Pass<'_, T> {
             let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, (&mix.inner, beta), blocks.0, blocks.1, &mut lead);
+                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1, &mut lead);
             if self.turned {
                 psi.turn(isa, group, block);
                 lambda.turn(isa, group, block);
                 let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
                 overlaps[layer - self.layers.start].mixer +=
-                    undo(isa, (&mix.turned, beta), blocks.0, blocks.1, &mut lead);
+                    undo(isa, (mix.turned.all(), beta), blocks.0, blocks.1, &mut lead);
                 psi.turn_back(isa, group, block);
                 lambda.turn_back(isa, group, block);
             }
@@ -200,7 +195,7 @@ impl<T: Number> Pass<'_, T> {
             let beta = self.beta(layer);
             let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, (&mix.turned, beta), blocks.0, blocks.1, &mut lead);
+                undo(isa, (mix.turned.all(), beta), blocks.0, blocks.1, &mut lead);
         }
         if self.turned && stage.phase.is_some() {
             psi.turn_back(isa, group, block);
@@ -210,7 +205,7 @@ impl<T: Number> Pass<'_, T> {
             let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, (&mix.inner, beta), blocks.0, blocks.1, &mut lead);
+                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1, &mut lead);
         }
         fetch(3);
         lead
