@@ -4,7 +4,7 @@
 # solver and SQLite, and the tests meet the code that ships.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-isa fuzz check bench bench-peers deps deny check-aarch64
+.PHONY: help demo build test test-isa fuzz check bench bench-peers deps deny check-aarch64 test-aarch64 aarch64-target
 
 # Test binaries run in their crate's folder: to them a relative path would be another place.
 ifdef CARGO_TARGET_DIR
@@ -23,6 +23,8 @@ FUZZ := $(TARGET)/fuzz
 FUZZ_SECONDS ?= 600
 FUZZ_COVERAGE := -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
 FUZZ_LIMITS = -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -artifact_prefix='$(FUZZ)/found-' -print_final_stats=1
+
+AARCH64 := aarch64-unknown-linux-gnu
 
 TEST := cargo test --release --workspace --no-fail-fast
 
@@ -79,7 +81,16 @@ deny: ## check licences, advisories and sources of the dependencies (network; ne
 	@cargo deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install cargo-deny --locked' >&2; exit 3; }
 	cargo deny --workspace --locked check
 
-check-aarch64: ## compile-check the simulator for aarch64 (needs that Rust target)
-	@rustc --print target-libdir --target aarch64-unknown-linux-gnu | xargs test -d || \
-		{ echo 'The target is missing: rustup target add aarch64-unknown-linux-gnu' >&2; exit 3; }
-	cargo check --release --locked -p ketscale-simulator --target aarch64-unknown-linux-gnu
+check-aarch64: aarch64-target ## compile-check the simulator for aarch64 (needs that Rust target)
+	cargo check --release --locked -p ketscale-simulator --target $(AARCH64)
+
+test-aarch64: aarch64-target ## run the simulator's tests for aarch64 in emulation (needs that target, qemu-user, gcc-aarch64-linux-gnu)
+	@command -v aarch64-linux-gnu-gcc >/dev/null || { echo 'The linker is missing: gcc-aarch64-linux-gnu' >&2; exit 3; }
+	@emulator=$$(command -v qemu-aarch64 || command -v qemu-aarch64-static) || { echo 'The emulator is missing: qemu-user' >&2; exit 3; }; \
+	export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc; \
+	export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="$$emulator -L /usr/aarch64-linux-gnu"; \
+	cargo test --release --locked -p ketscale-simulator --target $(AARCH64)
+
+aarch64-target:
+	@rustc --print target-libdir --target $(AARCH64) | xargs test -d || \
+		{ echo 'The target is missing: rustup target add $(AARCH64)' >&2; exit 3; }

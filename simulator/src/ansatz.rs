@@ -10,6 +10,7 @@ use crate::limits::units;
 use crate::mixer::AxisMixer;
 use crate::parallel::{self, Pool};
 use crate::pass::{Circuit, From, Plan, Scratch, forward};
+use crate::step::{Left, Mix};
 use crate::{Angles, Cost, Error, Limits, Mixer, Objective, Start, State};
 
 /// Largest cost in single precision: beyond, a gradient's products of costs and amplitudes overflow.
@@ -26,6 +27,9 @@ pub struct Ansatz<'a, T: Number = f64> {
     pub(crate) layout: Layout,
     pub(crate) isa: InstructionSet,
     mixer_bytes: u64,
+    /// The mixer as each group carries it out, and what is left of it to the phase.
+    mixes: Vec<Mix<T>>,
+    left: Left,
     /// The cost as each group sees it.
     diagonals: Vec<Diagonal<'a>>,
     /// The start state's low tile, and the factor of every one of them.
@@ -107,6 +111,10 @@ impl<'a, T: Number> Ansatz<'a, T> {
         let diagonals = (0..layout.groups.len())
             .map(|group| Diagonal::new::<T>(cost, &layout, group))
             .collect();
+        let mixes = (0..layout.groups.len())
+            .map(|group| Mix::new(&layout, group, &mixers))
+            .collect();
+        let left = Left::by(&mixers);
         let (low, high) = start.axes().split_at(layout.groups[0].axes.end);
         let (high, left_out) = high.split_at(axes - low.len());
         let mut product = (outer_product(low), outer_product(high));
@@ -121,6 +129,8 @@ impl<'a, T: Number> Ansatz<'a, T> {
             layout,
             isa,
             mixer_bytes,
+            mixes,
+            left,
             diagonals,
             product,
             states,
@@ -273,7 +283,8 @@ impl<'a, T: Number> Ansatz<'a, T> {
     pub(crate) fn circuit(&self, angles: Vec<(f64, f64)>) -> Circuit<'_, T> {
         Circuit {
             layout: &self.layout,
-            mixers: &self.mixers,
+            mixes: &self.mixes,
+            left: self.left,
             diagonals: &self.diagonals,
             isa: self.isa,
             angles,

@@ -1,7 +1,8 @@
 //! The cost on the blocks of one group, and its phases.
 
+use crate::aligned::Aligned;
 use crate::cost::{Cost, Indexed, Linear, Pairwise, Source};
-use crate::kernels::{Angle, InstructionSet, Number, Product};
+use crate::kernels::{Angle, InstructionSet, Number, Product, Tile, TileMut};
 use crate::layout::{Group, Layout};
 use std::ops::Range;
 
@@ -49,24 +50,48 @@ pub(crate) struct Position {
 
 /// A layer's phase on one group.
 #[derive(Debug)]
-pub(crate) struct Phase<T> {
+pub(crate) struct Phase<T: Number> {
     angle: Angle,
-    /// The phases of a block's own costs, of every step, or of a split block's factors.
-    table: (Vec<T>, Vec<T>),
-    /// The phases of a split block's rows.
-    rows: (Vec<T>, Vec<T>),
+    /// The phases of a block's own costs, or of every step.
+    table: Option<[Aligned<T>; 2]>,
 }
 
 /// A thread's buffers for the costs and phases of one block.
 #[derive(Debug)]
-pub(crate) struct Buffers<T> {
-    costs: Vec<f64>,
-    other: Vec<f64>,
-    steps: [Vec<u16>; 2],
-    rows: Vec<f64>,
-    columns: Vec<f64>,
-    factors: [Vec<T>; 4],
-    places: [Vec<T>; 2],
+pub(crate) struct Buffers<T: Number> {
+    costs: Aligned<f64>,
+    other: Aligned<f64>,
+    steps: [Aligned<u16>; 2],
+    rows: Aligned<f64>,
+    columns: Aligned<f64>,
+    factors: [Aligned<T>; 4],
+    split: Split<T>,
+}
+
+/// Room for the phases of a split block: of its rows and its factors, and the products that are left for other rows. It is made when it
+/// is used first.
+#[derive(Debug)]
+struct Split<T: Number> {
+    rows: [Aligned<T>; 2],
+    factors: [Aligned<T>; 2],
+    places: [Aligned<T>; 2],
+}
+
+fn room<T: Number>(length: usize) -> [Aligned<T>; 2] {
+    [(); 2].map(|()| Aligned::zeros(length))
+}
+
+/// Two lists of so many numbers, whatever they hold.
+fn resized<T: Number>(lists: &mut [Aligned<T>; 2], length: usize) -> TileMut<'_, T> {
+    if lists[0].as_slice().len() != length {
+        *lists = room(length);
+    }
+    let [re, im] = lists;
+    (re.as_mut_slice(), im.as_mut_slice())
+}
+
+fn tile<T: Number>([re, im]: &[Aligned<T>; 2]) -> Tile<'_, T> {
+    (re.as_slice(), im.as_slice())
 }
 
 impl<T: Number> Buffers<T> {
@@ -77,14 +102,17 @@ impl<T: Number> Buffers<T> {
         let columns = most(|group| group.pitch);
         let block = layout.block::<T>();
         Self {
-            costs: vec![0.0; block],
-            other: vec![0.0; block],
-            steps: [(); 2].map(|()| vec![0; block]),
-            rows: vec![0.0; rows],
-            columns: vec![0.0; columns],
-            factors: [rows, rows, columns, columns].map(|length| vec![T::default(); length]),
-            places: [(); 2]
-                .map(|()| vec![T::default(); most(|group| (group.axes.len() + 1) * group.pitch)]),
+            costs: Aligned::zeros(block),
+            other: Aligned::zeros(block),
+            steps: [(); 2].map(|()| Aligned::zeros(block)),
+            rows: Aligned::zeros(rows),
+            columns: Aligned::zeros(columns),
+            factors: [rows, rows, columns, columns].map(Aligned::zeros),
+            split: Split {
+                rows: room(0),
+                factors: room(0),
+                places: room(0),
+            },
         }
     }
 }
@@ -145,35 +173,26 @@ impl<'a> Diagonal<'a> {
     /// The phase of a layer, ready to be applied.
     pub(crate) fn phase<T: Number>(&self, isa: InstructionSet, angle: Angle) -> Phase<T> {
         let list = |costs: &[f64], angle: Angle| {
-            let mut list = (
-                vec![T::default(); costs.len()],
-                vec![T::default(); costs.len()],
-            );
-            isa.phases(costs, angle, &mut list.0, &mut list.1);
-            list
+            let mut list = room(costs.len());
+            let (re, im) = resized(&mut list, costs.len());
+            isa.phases(costs, angle, re, im);
+            Some(list)
         };
+        // The offset stands where a block's constant does.
         let without_offset = Angle {
             offset: 0.0,
             ..angle
         };
-        let (table, rows) = match &self.kind {
-            Kind::Table(_) | Kind::Block { .. } => Default::default(),
-            Kind::Indexed(cost) => (list(&cost.costs(), angle), Default::default()),
-            Kind::Split { rows, factors, .. } => {
-                let unit = Angle {
-                    scale: 1.0,
-                    ..without_offset
-                };
-                (list(factors, unit), list(rows, angle))
-            }
-            // The offset stands where a block's constant does.
+        let table = match &self.kind {
+            // On the only block a table would serve once.
+            Kind::Table(_) | Kind::Block { .. } | Kind::Split { .. } => None,
+            Kind::Indexed(cost) => list(&cost.costs(), angle),
             Kind::Pairwise { own, .. } if self.turned => {
-                let own = turned::<T>(&self.group, own);
-                (list(&own, without_offset), Default::default())
+                list(&turned::<T>(&self.group, own), without_offset)
             }
-            Kind::Pairwise { own, .. } => (list(own, without_offset), Default::default()),
+            Kind::Pairwise { own, .. } => list(own, without_offset),
         };
-        Phase { angle, table, rows }
+        Phase { angle, table }
     }
 
     /// What the digits outside a tile make of the cost, `None` where it is stored.
@@ -210,10 +229,15 @@ impl<'a> Diagonal<'a> {
             &linear,
             self.group.block_axes.clone(),
             0.0,
-            &mut buffers.rows,
+            buffers.rows.as_mut_slice(),
         );
         let columns = 0..self.group.column_axes.unwrap_or(0);
-        cost.spread(&linear, columns, linear.constant, &mut buffers.columns);
+        cost.spread(
+            &linear,
+            columns,
+            linear.constant,
+            buffers.columns.as_mut_slice(),
+        );
     }
 
     /// The costs of a block; what pads a row is zero.
@@ -229,26 +253,34 @@ impl<'a> Diagonal<'a> {
             (Kind::Block { costs, .. } | Kind::Split { costs, .. }, _) => return costs,
             (Kind::Pairwise { own, .. }, Some(outside)) => {
                 self.linear(outside, block, buffers);
-                let rows = buffers.costs[..length]
+                let rows = buffers.costs.as_mut_slice()[..length]
                     .chunks_exact_mut(self.group.pitch)
                     .zip(own.chunks_exact(self.group.pitch));
-                for ((to, own), row) in rows.zip(&buffers.rows) {
-                    for ((to, own), column) in to.iter_mut().zip(own).zip(&buffers.columns) {
+                for ((to, own), row) in rows.zip(buffers.rows.as_slice()) {
+                    for ((to, own), column) in
+                        to.iter_mut().zip(own).zip(buffers.columns.as_slice())
+                    {
                         *to = own + (row + column);
                     }
                 }
             }
-            (Kind::Table(values), _) => {
-                self.copy(values, position, block, &mut buffers.costs, |&cost| cost)
-            }
-            (Kind::Indexed(cost), _) => {
-                self.copy(cost.index(), position, block, &mut buffers.costs, |&step| {
-                    cost.at(step)
-                })
-            }
+            (Kind::Table(values), _) => self.copy(
+                values,
+                position,
+                block,
+                buffers.costs.as_mut_slice(),
+                |&cost| cost,
+            ),
+            (Kind::Indexed(cost), _) => self.copy(
+                cost.index(),
+                position,
+                block,
+                buffers.costs.as_mut_slice(),
+                |&step| cost.at(step),
+            ),
             _ => {}
         }
-        &buffers.costs[..length]
+        &buffers.costs.as_slice()[..length]
     }
 
     /// Copies a block of a list with one entry a basis state; what pads a row is zero.
@@ -282,18 +314,22 @@ impl<'a> Diagonal<'a> {
         (re, im): (&mut [T], &mut [T]),
     ) {
         let angle = phase.angle;
-        let table = (phase.table.0.as_slice(), phase.table.1.as_slice());
+        let table = phase.table.as_ref().map_or((&[][..], &[][..]), tile);
         if let Kind::Block { costs, turned } = &self.kind {
             return isa.phase(re, im, if self.turned { turned } else { costs }, angle);
         }
-        if let Kind::Split { products, .. } = &self.kind {
-            let [places_re, places_im] = &mut buffers.places;
-            let places = (places_re.as_mut_slice(), places_im.as_mut_slice());
-            let rows = (phase.rows.0.as_slice(), phase.rows.1.as_slice());
-            return isa.phase_split(re, im, rows, table, products, places);
+        if let Kind::Split {
+            rows,
+            factors,
+            products,
+            ..
+        } = &self.kind
+        {
+            let lists = (rows.as_slice(), factors.as_slice(), products.as_slice());
+            return self.apply_split(isa, lists, angle, &mut buffers.split, (re, im));
         }
         if let Kind::Indexed(cost) = &self.kind {
-            let [steps, turned] = &mut buffers.steps;
+            let [steps, turned] = buffers.steps.each_mut().map(Aligned::as_mut_slice);
             self.copy(cost.index(), position, block, steps, |&step| step);
             if self.turned {
                 turn::<T, u16>(&self.group, steps, turned);
@@ -304,10 +340,11 @@ impl<'a> Diagonal<'a> {
         let Some(outside) = outside else {
             self.costs(position, None, block, buffers);
             if self.turned {
-                turn::<T, f64>(&self.group, &buffers.costs, &mut buffers.other);
-                isa.phase(re, im, &buffers.other, angle);
+                let other = buffers.other.as_mut_slice();
+                turn::<T, f64>(&self.group, buffers.costs.as_slice(), other);
+                isa.phase(re, im, other, angle);
             } else {
-                isa.phase(re, im, &buffers.costs, angle);
+                isa.phase(re, im, buffers.costs.as_slice(), angle);
             }
             return;
         };
@@ -316,10 +353,10 @@ impl<'a> Diagonal<'a> {
             scale: 1.0,
             ..angle
         };
-        let [r_re, r_im, c_re, c_im] = &mut buffers.factors;
+        let [r_re, r_im, c_re, c_im] = buffers.factors.each_mut().map(Aligned::as_mut_slice);
         let (rows, columns) = (self.group.turned_pitch::<T>(), self.group.pitch);
         isa.phases(
-            &buffers.rows[..rows],
+            &buffers.rows.as_slice()[..rows],
             Angle {
                 offset: 0.0,
                 ..unit
@@ -327,7 +364,7 @@ impl<'a> Diagonal<'a> {
             r_re,
             r_im,
         );
-        isa.phases(&buffers.columns[..columns], unit, c_re, c_im);
+        isa.phases(&buffers.columns.as_slice()[..columns], unit, c_re, c_im);
         let (rows, columns) = if self.turned {
             let width = self.group.turned_pitch::<T>();
             (
@@ -345,6 +382,29 @@ impl<'a> Diagonal<'a> {
             )
         };
         isa.phase_product(re, im, table, (rows.0, rows.1), (columns.0, columns.1));
+    }
+
+    /// Multiplies the only block by the products of its rows' and factors' phases.
+    fn apply_split<T: Number>(
+        &self,
+        isa: InstructionSet,
+        (rows, factors, products): (&[f64], &[f64], &[Product]),
+        angle: Angle,
+        room: &mut Split<T>,
+        (re, im): TileMut<T>,
+    ) {
+        let unit = Angle {
+            offset: 0.0,
+            scale: 1.0,
+            ..angle
+        };
+        let phases = |costs: &[f64], angle, to: TileMut<T>| isa.phases(costs, angle, to.0, to.1);
+        phases(rows, angle, resized(&mut room.rows, rows.len()));
+        phases(factors, unit, resized(&mut room.factors, factors.len()));
+        let places = (self.group.axes.len() + 1) * self.group.pitch;
+        let places = resized(&mut room.places, places);
+        let (rows, factors) = (tile(&room.rows), tile(&room.factors));
+        isa.phase_split(re, im, rows, factors, products, places);
     }
 }
 

@@ -19,18 +19,19 @@ pub(crate) use scratch::Scratch;
 use crate::amplitudes::{Amplitudes, Views};
 use crate::cost::Linear;
 use crate::diagonal::{Diagonal, Phase, Position, positions};
-use crate::kernels::{Angle, InstructionSet, Number, Turn, Weight};
+use crate::kernels::{Angle, InstructionSet, Number, Weight};
 use crate::layout::{Group, Layout};
-use crate::mixer::AxisMixer;
 use crate::parallel;
-use crate::step::{Mix, left_to_phase};
+use crate::step::{Beta, Left, Mix};
 use std::ops::Range;
 
 /// What every pass of a circuit needs to know.
 #[derive(Debug)]
 pub(crate) struct Circuit<'a, T: Number> {
     pub(crate) layout: &'a Layout,
-    pub(crate) mixers: &'a [AxisMixer],
+    /// The mixer on each group.
+    pub(crate) mixes: &'a [Mix<T>],
+    pub(crate) left: Left,
     pub(crate) diagonals: &'a [Diagonal<'a>],
     pub(crate) isa: InstructionSet,
     /// One pair (γ, β) a layer.
@@ -57,66 +58,34 @@ pub(crate) enum From<'a> {
     Product { tile: &'a [f64], factors: &'a [f64] },
 }
 
-/// A stage's parts that are ready to be applied.
-struct Ready<T> {
-    before: Option<(usize, Mix<T>)>,
+/// A stage with its phase ready to be applied.
+struct Ready<T: Number> {
+    before: Option<usize>,
     phase: Option<(usize, Phase<T>)>,
-    after: Option<(usize, Mix<T>)>,
-    /// The turn of a mirrored qubit, in the stage that has the layer's phase and the mixer beside it.
-    mirror: Option<(usize, Turn)>,
-}
-
-impl<T: Number> Ready<T> {
-    fn new(circuit: &Circuit<T>, group: usize, stage: Stage) -> Self {
-        let mix = |layer: usize| {
-            (
-                layer,
-                Mix::new(
-                    circuit.layout,
-                    group,
-                    circuit.mixers,
-                    circuit.angles[layer].1,
-                ),
-            )
-        };
-        let phase = |layer: usize| {
-            let (gamma, beta) = circuit.angles[layer];
-            let (scale, offset) = left_to_phase(circuit.mixers, beta);
-            (
-                layer,
-                circuit.diagonals[group].phase(
-                    circuit.isa,
-                    Angle {
-                        gamma,
-                        offset,
-                        scale,
-                    },
-                ),
-            )
-        };
-        let beside = |layer: &usize| [stage.before, stage.after].contains(&Some(*layer));
-        let mirror = stage
-            .phase
-            .filter(|layer| circuit.mirrored && beside(layer));
-        Self {
-            before: stage.before.map(mix),
-            phase: stage.phase.map(phase),
-            after: stage.after.map(mix),
-            mirror: mirror.map(|layer| (layer, Turn::new(circuit.angles[layer].1))),
-        }
-    }
+    after: Option<usize>,
+    /// The layer of which a mirrored qubit is turned, in the stage that has the layer's phase and the mixer beside it.
+    mirror: Option<usize>,
 }
 
 /// One pass, ready to be applied to a tile.
-struct Pass<'a, T> {
+struct Pass<'a, T: Number> {
     group: &'a Group,
+    mix: &'a Mix<T>,
     diagonal: &'a Diagonal<'a>,
     stages: Vec<Ready<T>>,
     isa: InstructionSet,
     /// Whether the columns are mixed in transposed blocks.
     turned: bool,
-    /// The layers that have a part in the pass.
+    /// The layers that have a part in the pass, and their mixers' angles.
     layers: Range<usize>,
+    betas: Vec<Beta>,
+}
+
+impl<T: Number> Pass<'_, T> {
+    /// A layer's mixer angle.
+    fn beta(&self, layer: usize) -> &Beta {
+        &self.betas[layer - self.layers.start]
+    }
 }
 
 /// A tile with what is known of its place.
@@ -175,18 +144,43 @@ fn jobs<V>(
 
 impl<T: Number> Circuit<'_, T> {
     fn pass(&self, plan: &Plan) -> Pass<'_, T> {
+        let (mix, layers) = (&self.mixes[plan.group], plan.layers());
+        let angles = &self.angles[layers.clone()];
+        let betas: Vec<Beta> = angles.iter().map(|&(_, beta)| mix.at(beta)).collect();
+        let ready = |&stage: &Stage| {
+            let phase = |layer: usize| {
+                let (gamma, beta) = (self.angles[layer].0, &betas[layer - layers.start]);
+                (layer, self.phase(plan.group, gamma, beta))
+            };
+            let beside = |layer: &usize| [stage.before, stage.after].contains(&Some(*layer));
+            Ready {
+                before: stage.before,
+                phase: stage.phase.map(phase),
+                after: stage.after,
+                mirror: stage.phase.filter(|layer| self.mirrored && beside(layer)),
+            }
+        };
         Pass {
             group: &self.layout.groups[plan.group],
+            mix,
             diagonal: &self.diagonals[plan.group],
-            stages: plan
-                .stages
-                .iter()
-                .map(|&stage| Ready::new(self, plan.group, stage))
-                .collect(),
+            stages: plan.stages.iter().map(ready).collect(),
             isa: self.isa,
             turned: plan.group == 0 && !self.layout.direct,
-            layers: plan.layers(),
+            layers,
+            betas,
         }
+    }
+
+    /// A layer's phase on a group, with what its mixer leaves to it.
+    fn phase(&self, group: usize, gamma: f64, beta: &Beta) -> Phase<T> {
+        let (scale, offset) = self.left.to_phase(beta);
+        let angle = Angle {
+            gamma,
+            offset,
+            scale,
+        };
+        self.diagonals[group].phase(self.isa, angle)
     }
 
     /// The work of a pass on one state.
@@ -340,10 +334,8 @@ impl<T: Number> Circuit<'_, T> {
                 .iter()
                 .any(|stage| stage.before == Some(layer) || stage.after == Some(layer))
         };
-        let factor = |plan: &Plan| {
-            let mix = Mix::<T>::new(self.layout, plan.group, self.mixers, self.angles[layer].1);
-            (mix.outer.scale * mix.inner.scale * mix.turned.scale).powi(2)
-        };
+        let beta = Beta::new(self.angles[layer].1, &[]);
+        let factor = |plan: &Plan| self.mixes[plan.group].scale(&beta).powi(2);
         plans[..at].iter().filter(touches).map(factor).product()
     }
 }

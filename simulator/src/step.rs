@@ -1,183 +1,188 @@
-//! The operations that carry out a mixer on a tile, ready for the kernels.
+//! The operations that carry out a mixer on a tile: worked out once a circuit, and applied at every layer's angle.
 
-use crate::kernels::{InstructionSet, Number, Tile, Turn};
+use crate::kernels::{InstructionSet, Number, TileMut, Turn};
 use crate::layout::Layout;
-use crate::mixer::{AxisMixer, Matrix};
+use crate::mixer::{AxisMixer, Lattice, Matrix};
 use std::f64::consts::FRAC_PI_2;
 
-/// One operation on one axis, or on several neighbouring qubits.
+/// One operation on one axis, or on several neighbouring qubits, at whatever angle.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Step<T> {
     /// `e^{-iβX}` but for a factor, on up to four qubits, the lowest with the given stride.
-    Turn {
-        qubits: usize,
-        stride: usize,
-        turn: Turn,
-    },
+    Turn { qubits: usize, stride: usize },
     /// The same on the lane bits in `lanes`, and on up to three qubits above one vector.
-    TurnLanes {
-        lanes: u32,
-        qubits: usize,
-        turn: Turn,
-    },
-    /// `1 + (a + ib)|w⟩⟨w|`.
-    Reflect {
-        stride: usize,
-        w: Vec<f64>,
-        factor: (f64, f64),
-    },
+    TurnLanes { lanes: u32, qubits: usize },
+    /// `e^{-2iβ|w⟩⟨w|}`.
+    Reflect { stride: usize, w: Vec<f64> },
     /// The same on an axis that begins with lane bits.
-    ReflectLanes {
-        bits: (u32, u32),
-        w: Vec<T>,
-        factor: (f64, f64),
-    },
-    /// A matrix on an axis with `d` levels; `b` is the mixer's own.
-    Multiply {
-        stride: usize,
-        d: usize,
-        re: Matrix,
-        im: Matrix,
-        b: Matrix,
-    },
+    ReflectLanes { bits: (u32, u32), w: Vec<T> },
+    /// `e^{-iβB}` of one of the group's lattices, given by its number.
+    Multiply { stride: usize, lattice: usize },
 }
 
 impl<T: Number> Step<T> {
-    pub(crate) fn apply(&self, isa: InstructionSet, re: &mut [T], im: &mut [T]) {
+    pub(crate) fn apply(&self, isa: InstructionSet, beta: &Beta, re: &mut [T], im: &mut [T]) {
+        let turn = beta.turn;
         match self {
-            &Self::Turn {
-                qubits: 1,
-                stride,
-                turn,
-            } => isa.turn1(re, im, stride, turn),
-            &Self::Turn {
-                qubits: 2,
-                stride,
-                turn,
-            } => isa.turn2(re, im, stride, turn),
-            &Self::Turn {
-                qubits: 3,
-                stride,
-                turn,
-            } => isa.turn3(re, im, stride, turn),
-            &Self::Turn { stride, turn, .. } => isa.turn4(re, im, stride, turn),
-            &Self::TurnLanes {
-                lanes,
-                qubits: 0,
-                turn,
-            } => isa.turn_lanes0(re, im, lanes, turn),
-            &Self::TurnLanes {
-                lanes,
-                qubits: 1,
-                turn,
-            } => isa.turn_lanes1(re, im, lanes, turn),
-            &Self::TurnLanes {
-                lanes,
-                qubits: 2,
-                turn,
-            } => isa.turn_lanes2(re, im, lanes, turn),
-            &Self::TurnLanes { lanes, turn, .. } => isa.turn_lanes3(re, im, lanes, turn),
-            Self::Reflect { stride, w, factor } => isa.reflect(re, im, *stride, w, *factor),
-            Self::ReflectLanes { bits, w, factor } => isa.reflect_lanes(re, im, *bits, w, *factor),
-            Self::Multiply {
-                stride,
-                d,
-                re: u_re,
-                im: u_im,
-                ..
-            } => isa.multiply(re, im, *stride, *d, u_re, u_im),
+            &Self::Turn { qubits: 1, stride } => isa.turn1(re, im, stride, turn),
+            &Self::Turn { qubits: 2, stride } => isa.turn2(re, im, stride, turn),
+            &Self::Turn { qubits: 3, stride } => isa.turn3(re, im, stride, turn),
+            &Self::Turn { stride, .. } => isa.turn4(re, im, stride, turn),
+            &Self::TurnLanes { lanes, qubits: 0 } => isa.turn_lanes0(re, im, lanes, turn),
+            &Self::TurnLanes { lanes, qubits: 1 } => isa.turn_lanes1(re, im, lanes, turn),
+            &Self::TurnLanes { lanes, qubits: 2 } => isa.turn_lanes2(re, im, lanes, turn),
+            &Self::TurnLanes { lanes, .. } => isa.turn_lanes3(re, im, lanes, turn),
+            Self::Reflect { stride, w } => isa.reflect(re, im, *stride, w, beta.reflection),
+            Self::ReflectLanes { bits, w } => isa.reflect_lanes(re, im, *bits, w, beta.reflection),
+            &Self::Multiply { stride, lattice } => {
+                let Matrices { d, exponential, .. } = &beta.lattices[lattice];
+                isa.multiply(re, im, stride, *d, &exponential.0, &exponential.1);
+            }
         }
     }
 
-    /// `Im⟨λ|B_k|ψ⟩` over a tile. The 1 in `2|w⟩⟨w| − 1` would contribute `Im⟨λ|ψ⟩`, which is zero throughout a gradient.
-    fn overlap(&self, isa: InstructionSet, psi: Tile<T>, lambda: Tile<T>) -> f64 {
-        let turns = |qubits, stride| match qubits {
-            0 => 0.0,
-            1 => isa.overlap_turn1(psi, lambda, stride),
-            2 => isa.overlap_turn2(psi, lambda, stride),
-            3 => isa.overlap_turn3(psi, lambda, stride),
-            _ => {
-                isa.overlap_turn3(psi, lambda, stride) + isa.overlap_turn1(psi, lambda, 8 * stride)
+    /// `Im⟨λ|B_k|ψ⟩` over a tile, and carries the step out on both states. The 1 in `2|w⟩⟨w| − 1` would contribute `Im⟨λ|ψ⟩`, which is
+    /// zero throughout a gradient.
+    fn undo(&self, isa: InstructionSet, beta: &Beta, psi: TileMut<T>, lambda: TileMut<T>) -> f64 {
+        let turn = beta.turn;
+        let states = ((&*psi.0, &*psi.1), (&*lambda.0, &*lambda.1));
+        let overlap = match self {
+            &Self::Turn { qubits: 1, stride } => return isa.undo1(psi, lambda, stride, turn),
+            &Self::Turn { qubits: 2, stride } => return isa.undo2(psi, lambda, stride, turn),
+            &Self::Turn { qubits: 3, stride } => return isa.undo3(psi, lambda, stride, turn),
+            &Self::Turn { stride, .. } => return isa.undo4(psi, lambda, stride, turn),
+            &Self::TurnLanes { lanes, qubits } => {
+                return match qubits {
+                    0 => isa.undo_lanes0(psi, lambda, lanes, turn),
+                    1 => isa.undo_lanes1(psi, lambda, lanes, turn),
+                    2 => isa.undo_lanes2(psi, lambda, lanes, turn),
+                    _ => isa.undo_lanes3(psi, lambda, lanes, turn),
+                };
+            }
+            Self::Reflect { stride, w } => {
+                2.0 * isa.overlap_reflect(states.0, states.1, *stride, w)
+            }
+            Self::ReflectLanes { bits, w } => {
+                2.0 * isa.overlap_reflect_lanes(states.0, states.1, *bits, w)
+            }
+            &Self::Multiply { stride, lattice } => {
+                let Matrices { d, own, .. } = &beta.lattices[lattice];
+                isa.overlap_multiply(states.0, states.1, stride, *d, own)
             }
         };
-        match self {
-            &Self::Turn { qubits, stride, .. } => turns(qubits, stride),
-            &Self::TurnLanes { lanes, qubits, .. } => {
-                isa.overlap_turn_lanes(psi, lambda, lanes) + turns(qubits, T::LANES)
-            }
-            Self::Reflect { stride, w, .. } => 2.0 * isa.overlap_reflect(psi, lambda, *stride, w),
-            Self::ReflectLanes { bits, w, .. } => {
-                2.0 * isa.overlap_reflect_lanes(psi, lambda, *bits, w)
-            }
-            Self::Multiply { stride, d, b, .. } => {
-                isa.overlap_multiply(psi, lambda, *stride, *d, b)
-            }
+        self.apply(isa, beta, psi.0, psi.1);
+        self.apply(isa, beta, lambda.0, lambda.1);
+        overlap
+    }
+
+    /// How many qubits it turns.
+    fn qubits(&self) -> i32 {
+        match *self {
+            Self::Turn { qubits, .. } => qubits as i32,
+            Self::TurnLanes { lanes, qubits } => lanes.count_ones() as i32 + qubits as i32,
+            Self::Reflect { .. } | Self::ReflectLanes { .. } | Self::Multiply { .. } => 0,
         }
     }
 }
 
-/// Steps on the same tile, and the factor by which they leave its amplitudes too large.
+/// Takes the overlaps of some steps, `Im⟨λ|B_k|ψ⟩` summed up, and carries the steps out on both states. What the turns leave too large is made
+/// good by the phase; until then overlaps are too large by its square, and `lead` is what they must be multiplied by.
+pub(crate) fn undo<T: Number>(
+    isa: InstructionSet,
+    (steps, beta): (&[Step<T>], &Beta),
+    psi: TileMut<T>,
+    lambda: TileMut<T>,
+    lead: &mut f64,
+) -> f64 {
+    let mut overlap = 0.0;
+    for step in steps {
+        let (psi, lambda) = ((&mut *psi.0, &mut *psi.1), (&mut *lambda.0, &mut *lambda.1));
+        overlap += *lead * step.undo(isa, beta, psi, lambda);
+        *lead *= beta.scale.powi(2 * step.qubits());
+    }
+    overlap
+}
+
+/// Steps on the same tile.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Steps<T> {
     steps: Vec<Step<T>>,
-    /// cos β or sin β for every qubit.
-    pub(crate) scale: f64,
+    /// How many qubits they turn.
+    qubits: i32,
 }
 
 impl<T: Number> Steps<T> {
-    pub(crate) fn apply(&self, isa: InstructionSet, re: &mut [T], im: &mut [T]) {
-        self.steps.iter().for_each(|step| step.apply(isa, re, im));
+    pub(crate) fn apply(&self, isa: InstructionSet, beta: &Beta, re: &mut [T], im: &mut [T]) {
+        self.steps
+            .iter()
+            .for_each(|step| step.apply(isa, beta, re, im));
     }
 
     pub(crate) fn all(&self) -> &[Step<T>] {
         &self.steps
     }
 
-    /// All steps but the last, and that one, where it turns the highest bits of a tile of `length` numbers: it can be carried out while
-    /// the tile is copied.
-    pub(crate) fn split_highest(&self, length: usize) -> (&[Step<T>], Option<(usize, Turn)>) {
+    /// The factor by which they leave a tile's amplitudes too large: cos β or sin β for every qubit.
+    pub(crate) fn scale(&self, beta: &Beta) -> f64 {
+        beta.scale.powi(self.qubits)
+    }
+
+    /// All steps but the last, and its number of qubits, where it turns the highest bits of a tile of `length` numbers: it can be carried
+    /// out while the tile is copied.
+    pub(crate) fn split_highest(&self, length: usize) -> (&[Step<T>], Option<usize>) {
         match self.steps.split_last() {
-            Some((
-                &Step::Turn {
-                    qubits,
-                    stride,
-                    turn,
-                },
-                others,
-            )) if stride << qubits == length => (others, Some((qubits, turn))),
+            Some((&Step::Turn { qubits, stride }, others)) if stride << qubits == length => {
+                (others, Some(qubits))
+            }
             _ => (&self.steps, None),
         }
     }
-
-    pub(crate) fn overlap(&self, isa: InstructionSet, psi: Tile<T>, lambda: Tile<T>) -> f64 {
-        self.steps
-            .iter()
-            .map(|step| step.overlap(isa, psi, lambda))
-            .sum()
-    }
 }
 
-/// A mixer's angle, and what turns it takes.
-#[derive(Debug, Clone, Copy)]
-struct Beta {
+/// A mixer's angle, as the steps on one group take it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Beta {
     angle: f64,
-    turn: Turn,
+    pub(crate) turn: Turn,
     /// The factor that a turn takes out of `e^{-iβX}`.
     scale: f64,
+    /// `e^{-2iβ} − 1`.
+    reflection: (f64, f64),
+    lattices: Vec<Matrices>,
+}
+
+/// A lattice's B and `e^{-iβB}`, d·d numbers each.
+#[derive(Debug, Clone, PartialEq)]
+struct Matrices {
+    d: usize,
+    own: Matrix,
+    exponential: (Matrix, Matrix),
 }
 
 impl Beta {
-    fn new(angle: f64) -> Self {
-        let turn = Turn::new(angle);
-        let scale = match turn {
-            Turn::Tangent(_) => angle.cos(),
-            Turn::Cotangent(_) => angle.sin(),
+    pub(crate) fn new(angle: f64, lattices: &[Lattice]) -> Self {
+        let (sin, cos) = angle.sin_cos();
+        let turn = Turn::new(sin, cos);
+        let matrices = |lattice: &Lattice| Matrices {
+            d: lattice.levels(),
+            own: lattice.matrix(),
+            exponential: lattice.exponential(angle),
         };
-        Self { angle, turn, scale }
+        Self {
+            angle,
+            turn,
+            scale: match turn {
+                Turn::Tangent(_) => cos,
+                Turn::Cotangent(_) => sin,
+            },
+            // −2 sin β (sin β + i cos β), without cancellation at small angles.
+            reflection: (-2.0 * sin * sin, -2.0 * sin * cos),
+            lattices: lattices.iter().map(matrices).collect(),
+        }
     }
 }
 
-/// A layer's mixer on one group.
+/// The mixer on one group.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mix<T> {
     /// On the axes above a block, over a whole tile.
@@ -186,14 +191,18 @@ pub(crate) struct Mix<T> {
     pub(crate) inner: Steps<T>,
     /// On the columns of a block, once it is transposed.
     pub(crate) turned: Steps<T>,
+    /// Those of its axes, each one once.
+    lattices: Vec<Lattice>,
 }
 
 impl<T: Number> Mix<T> {
-    pub(crate) fn new(layout: &Layout, group: usize, mixers: &[AxisMixer], beta: f64) -> Self {
+    pub(crate) fn new(layout: &Layout, group: usize, mixers: &[AxisMixer]) -> Self {
         let (low, group) = (group == 0, &layout.groups[group]);
-        let beta = Beta::new(beta);
-        let block_pitch = [group.block_pitch];
-        let outer = strides(mixers, group.block_axes.end..group.axes.end, block_pitch[0]);
+        let outer = strides(
+            mixers,
+            group.block_axes.end..group.axes.end,
+            group.block_pitch,
+        );
         let rows = strides(mixers, group.block_axes.clone(), group.pitch);
         let columns = |stride| {
             if low {
@@ -207,34 +216,55 @@ impl<T: Number> Mix<T> {
         } else {
             (rows, columns(group.turned_pitch::<T>()))
         };
+        let mut lattices = Vec::new();
         Self {
-            outer: steps(&outer, beta),
-            inner: steps(&inner, beta),
-            turned: steps(&turned, beta),
+            outer: steps(&outer, &mut lattices),
+            inner: steps(&inner, &mut lattices),
+            turned: steps(&turned, &mut lattices),
+            lattices,
         }
+    }
+
+    /// An angle for the steps.
+    pub(crate) fn at(&self, angle: f64) -> Beta {
+        Beta::new(angle, &self.lattices)
+    }
+
+    /// The factor by which all steps together leave amplitudes too large.
+    pub(crate) fn scale(&self, beta: &Beta) -> f64 {
+        self.outer.scale(beta) * self.inner.scale(beta) * self.turned.scale(beta)
     }
 }
 
-/// What a layer's mixer leaves to its phase: a factor, and an angle that is added to all phases.
-pub(crate) fn left_to_phase(mixers: &[AxisMixer], beta: f64) -> (f64, f64) {
-    let qubits = mixers
-        .iter()
-        .filter(|mixer| matches!(mixer, AxisMixer::Flip))
-        .count();
-    let projectors = mixers
-        .iter()
-        .filter(|mixer| matches!(mixer, AxisMixer::Projector(_)))
-        .count();
-    // The complete mixer's factor e^{iβ} of every axis, and −i of every turn in cotangent form.
-    let beta = Beta::new(beta);
-    let turned = match beta.turn {
-        Turn::Tangent(_) => 0.0,
-        Turn::Cotangent(_) => (qubits % 4) as f64 * FRAC_PI_2,
-    };
-    (
-        beta.scale.powi(qubits as i32),
-        turned - beta.angle * projectors as f64,
-    )
+/// The axes whose mixers leave something to the phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Left {
+    qubits: usize,
+    projectors: usize,
+}
+
+impl Left {
+    pub(crate) fn by(mixers: &[AxisMixer]) -> Self {
+        let count =
+            |wanted: fn(&AxisMixer) -> bool| mixers.iter().filter(|one| wanted(one)).count();
+        Self {
+            qubits: count(|mixer| matches!(mixer, AxisMixer::Flip)),
+            projectors: count(|mixer| matches!(mixer, AxisMixer::Projector(_))),
+        }
+    }
+
+    /// What a layer's mixer leaves to its phase: a factor, and an angle that is added to all phases.
+    pub(crate) fn to_phase(self, beta: &Beta) -> (f64, f64) {
+        // The complete mixer's factor e^{iβ} of every axis, and −i of every turn in cotangent form.
+        let turned = match beta.turn {
+            Turn::Tangent(_) => 0.0,
+            Turn::Cotangent(_) => (self.qubits % 4) as f64 * FRAC_PI_2,
+        };
+        (
+            beta.scale.powi(self.qubits as i32),
+            turned - beta.angle * self.projectors as f64,
+        )
+    }
 }
 
 type Axis<'a> = (&'a AxisMixer, usize);
@@ -249,19 +279,12 @@ fn strides(mixers: &[AxisMixer], axes: std::ops::Range<usize>, mut stride: usize
     mixers[axes].iter().map(with_stride).collect()
 }
 
-/// The steps of some axes by ascending stride. Neighbouring qubits are taken several at a time.
-fn steps<T: Number>(axes: &[Axis], beta: Beta) -> Steps<T> {
+/// The steps of some axes by ascending stride; their lattices are added to the list. Neighbouring qubits are taken several at a time.
+fn steps<T: Number>(axes: &[Axis], lattices: &mut Vec<Lattice>) -> Steps<T> {
     let mut steps: Vec<Step<T>> = Vec::new();
-    let mut qubits_here = 0;
     for &(mixer, stride) in axes {
-        qubits_here += i32::from(matches!(mixer, AxisMixer::Flip));
         match (mixer, steps.last_mut()) {
-            (
-                AxisMixer::Flip,
-                Some(Step::TurnLanes {
-                    lanes, qubits: 0, ..
-                }),
-            ) if stride < T::LANES => {
+            (AxisMixer::Flip, Some(Step::TurnLanes { lanes, qubits: 0 })) if stride < T::LANES => {
                 *lanes |= stride as u32;
             }
             (AxisMixer::Flip, Some(Step::TurnLanes { qubits, .. }))
@@ -274,61 +297,44 @@ fn steps<T: Number>(axes: &[Axis], beta: Beta) -> Steps<T> {
                 Some(Step::Turn {
                     qubits,
                     stride: lowest,
-                    ..
                 }),
             ) if *qubits < 4 && stride == *lowest << *qubits => {
                 *qubits += 1;
             }
-            _ => steps.push(step(mixer, stride, beta)),
+            _ => steps.push(step(mixer, stride, lattices)),
         }
     }
-    Steps {
-        steps,
-        scale: beta.scale.powi(qubits_here),
-    }
+    let qubits = steps.iter().map(Step::qubits).sum();
+    Steps { steps, qubits }
 }
 
-fn step<T: Number>(mixer: &AxisMixer, stride: usize, beta: Beta) -> Step<T> {
+fn step<T: Number>(mixer: &AxisMixer, stride: usize, lattices: &mut Vec<Lattice>) -> Step<T> {
     match mixer {
         // The bit of a stride below one vector is the stride itself.
         AxisMixer::Flip if stride < T::LANES => Step::TurnLanes {
             lanes: stride as u32,
             qubits: 0,
-            turn: beta.turn,
         },
-        AxisMixer::Flip => Step::Turn {
-            qubits: 1,
-            stride,
-            turn: beta.turn,
-        },
-        AxisMixer::Projector(w) => {
-            // e^{-2iβ} − 1 = −2 sin β (sin β + i cos β), without cancellation at small angles.
-            let (sin, cos) = beta.angle.sin_cos();
-            let factor = (-2.0 * sin * sin, -2.0 * sin * cos);
-            if stride < T::LANES {
-                let bits = (stride.ilog2(), (stride * w.len()).ilog2().min(T::LANE_BITS));
-                let states = (stride * w.len()).max(T::LANES);
-                let w = (0..states)
-                    .map(|state| T::from_f64(w[state / stride % w.len()]))
-                    .collect();
-                Step::ReflectLanes { bits, w, factor }
-            } else {
-                Step::Reflect {
-                    stride,
-                    w: w.clone(),
-                    factor,
-                }
-            }
+        AxisMixer::Flip => Step::Turn { qubits: 1, stride },
+        AxisMixer::Projector(w) if stride < T::LANES => {
+            let bits = (stride.ilog2(), (stride * w.len()).ilog2().min(T::LANE_BITS));
+            let states = (stride * w.len()).max(T::LANES);
+            let w = (0..states)
+                .map(|state| T::from_f64(w[state / stride % w.len()]))
+                .collect();
+            Step::ReflectLanes { bits, w }
         }
+        AxisMixer::Projector(w) => Step::Reflect {
+            stride,
+            w: w.clone(),
+        },
         AxisMixer::Lattice(lattice) => {
-            let (re, im) = lattice.exponential(beta.angle);
-            Step::Multiply {
-                stride,
-                d: lattice.levels(),
-                re,
-                im,
-                b: lattice.matrix(),
-            }
+            let known = lattices.iter().position(|known| known == lattice);
+            let lattice = known.unwrap_or_else(|| {
+                lattices.push(*lattice);
+                lattices.len() - 1
+            });
+            Step::Multiply { stride, lattice }
         }
     }
 }

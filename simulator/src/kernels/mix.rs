@@ -34,9 +34,8 @@ pub(crate) enum Turn {
 }
 
 impl Turn {
-    /// The form for an angle whose factor is the larger one.
-    pub(crate) fn new(beta: f64) -> Self {
-        let (sin, cos) = beta.sin_cos();
+    /// The form whose factor is the larger one, for an angle with this sine and cosine.
+    pub(crate) fn new(sin: f64, cos: f64) -> Self {
         if sin.abs() <= cos.abs() {
             Self::Tangent(sin / cos)
         } else {
@@ -93,25 +92,36 @@ fn turn_rows<V: Vector, const N: usize, const COTANGENT: bool>(
         .zip(im.chunks_exact_mut(N * stride))
     {
         for at in (0..stride).step_by(V::Real::LANES) {
-            let mut even = load_half::<V, N, false>(re, im, stride, at);
-            turn_column::<V, N, COTANGENT, false>(t, &mut even);
-            // Where the halves change places, both are read before either is written.
-            let exchanged = COTANGENT && N.ilog2() % 2 == 1;
-            if !exchanged {
-                store_half::<V, N, COTANGENT, false>(&even, re, im, stride, at);
-            }
-            let mut odd = load_half::<V, N, true>(re, im, stride, at);
-            turn_column::<V, N, COTANGENT, true>(t, &mut odd);
-            if exchanged {
-                store_half::<V, N, COTANGENT, false>(&even, re, im, stride, at);
-            }
-            store_half::<V, N, COTANGENT, true>(&odd, re, im, stride, at);
+            turn_at::<V, N, COTANGENT>(t, (re, im), stride, at);
         }
     }
 }
 
+/// Turns the N amplitudes of a vector of columns.
 #[inline(always)]
-fn load_half<V: Vector, const N: usize, const ODD: bool>(
+pub(super) fn turn_at<V: Vector, const N: usize, const COTANGENT: bool>(
+    t: V,
+    (re, im): TileMut<V::Real>,
+    stride: usize,
+    at: usize,
+) {
+    let mut even = load_half::<V, N, false>(re, im, stride, at);
+    turn_column::<V, N, COTANGENT, false>(t, &mut even);
+    // Where the halves change places, both are read before either is written.
+    let exchanged = COTANGENT && N.ilog2() % 2 == 1;
+    if !exchanged {
+        store_half::<V, N, COTANGENT, false>(&even, re, im, stride, at);
+    }
+    let mut odd = load_half::<V, N, true>(re, im, stride, at);
+    turn_column::<V, N, COTANGENT, true>(t, &mut odd);
+    if exchanged {
+        store_half::<V, N, COTANGENT, false>(&even, re, im, stride, at);
+    }
+    store_half::<V, N, COTANGENT, true>(&odd, re, im, stride, at);
+}
+
+#[inline(always)]
+pub(super) fn load_half<V: Vector, const N: usize, const ODD: bool>(
     re: &[V::Real],
     im: &[V::Real],
     stride: usize,
@@ -211,38 +221,49 @@ fn turn_lanes_by<V: Vector, const N: usize, const COTANGENT: bool>(
         .chunks_exact_mut(N * stride)
         .zip(im.chunks_exact_mut(N * stride))
     {
-        let (mut x, mut y) = ([t; N], [t; N]);
-        unrolled!(j < N, {
-            (x[j], y[j]) = (V::load(re, j * stride), V::load(im, j * stride));
-        });
-        unrolled!(bit < V::Real::LANE_BITS as usize, {
-            if lanes & (1 << bit) != 0 {
-                unrolled!(j < N, {
-                    Turn::lanes::<V, COTANGENT>(t, bit as u32, &mut x[j], &mut y[j])
-                });
-            }
-        });
-        let (mut even, mut odd) = ([t; N], [t; N]);
-        unrolled!(j < N, {
-            (even[j], odd[j]) = if is_real::<false>(j) {
-                (x[j], y[j])
-            } else {
-                (y[j], x[j])
-            };
-        });
-        turn_column::<V, N, COTANGENT, false>(t, &mut even);
-        turn_column::<V, N, COTANGENT, true>(t, &mut odd);
-        unrolled!(j < N, {
-            let real = is_real_after::<N, COTANGENT, false>(j);
-            let (x, y) = if real {
-                (even[j], odd[j])
-            } else {
-                (odd[j], even[j])
-            };
-            x.store(re, j * stride);
-            y.store(im, j * stride);
-        });
+        turn_lanes_at::<V, N, COTANGENT>(t, (re, im), lanes);
     }
+}
+
+/// Turns the N vectors of two short slices, at lane bits and by all log2 N qubits.
+#[inline(always)]
+pub(super) fn turn_lanes_at<V: Vector, const N: usize, const COTANGENT: bool>(
+    t: V,
+    (re, im): TileMut<V::Real>,
+    lanes: u32,
+) {
+    let stride = V::Real::LANES;
+    let (mut x, mut y) = ([t; N], [t; N]);
+    unrolled!(j < N, {
+        (x[j], y[j]) = (V::load(re, j * stride), V::load(im, j * stride));
+    });
+    unrolled!(bit < V::Real::LANE_BITS as usize, {
+        if lanes & (1 << bit) != 0 {
+            unrolled!(j < N, {
+                Turn::lanes::<V, COTANGENT>(t, bit as u32, &mut x[j], &mut y[j])
+            });
+        }
+    });
+    let (mut even, mut odd) = ([t; N], [t; N]);
+    unrolled!(j < N, {
+        (even[j], odd[j]) = if is_real::<false>(j) {
+            (x[j], y[j])
+        } else {
+            (y[j], x[j])
+        };
+    });
+    turn_column::<V, N, COTANGENT, false>(t, &mut even);
+    turn_column::<V, N, COTANGENT, true>(t, &mut odd);
+    unrolled!(j < N, {
+        let real = is_real_after::<N, COTANGENT, false>(j);
+        let (x, y) = if real {
+            (even[j], odd[j])
+        } else {
+            (odd[j], even[j])
+        };
+        x.store(re, j * stride);
+        y.store(im, j * stride);
+    });
 }
 
 /// Turns a qubit whose partners are mirrored: index `i` of one tile has its partner at `length − 1 − i` of the other.

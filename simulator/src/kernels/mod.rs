@@ -26,7 +26,15 @@ macro_rules! for_each_kernel {
             overlap_turn1 = overlap::overlap_turn[2], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize) -> f64;
             overlap_turn2 = overlap::overlap_turn[4], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize) -> f64;
             overlap_turn3 = overlap::overlap_turn[8], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize) -> f64;
-            overlap_turn_lanes = overlap::overlap_turn_lanes[], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, lanes: u32) -> f64;
+            overlap_turn4 = overlap::overlap_turn[16], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize) -> f64;
+            undo1 = overlap::undo[2], (psi: TileMut<'_, $t>, lambda: TileMut<'_, $t>, stride: usize, turn: Turn) -> f64;
+            undo2 = overlap::undo[4], (psi: TileMut<'_, $t>, lambda: TileMut<'_, $t>, stride: usize, turn: Turn) -> f64;
+            undo3 = overlap::undo[8], (psi: TileMut<'_, $t>, lambda: TileMut<'_, $t>, stride: usize, turn: Turn) -> f64;
+            undo4 = overlap::undo[16], (psi: TileMut<'_, $t>, lambda: TileMut<'_, $t>, stride: usize, turn: Turn) -> f64;
+            undo_lanes0 = overlap::undo_lanes[1], (psi: TileMut<'_, $t>, lambda: TileMut<'_, $t>, lanes: u32, turn: Turn) -> f64;
+            undo_lanes1 = overlap::undo_lanes[2], (psi: TileMut<'_, $t>, lambda: TileMut<'_, $t>, lanes: u32, turn: Turn) -> f64;
+            undo_lanes2 = overlap::undo_lanes[4], (psi: TileMut<'_, $t>, lambda: TileMut<'_, $t>, lanes: u32, turn: Turn) -> f64;
+            undo_lanes3 = overlap::undo_lanes[8], (psi: TileMut<'_, $t>, lambda: TileMut<'_, $t>, lanes: u32, turn: Turn) -> f64;
             overlap_mirrored = overlap::overlap_mirrored[], (psi: [Tile<'_, $t>; 2], lambda: [Tile<'_, $t>; 2]) -> f64;
             overlap_reflect = overlap::overlap_reflect[], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize, w: &[f64]) -> f64;
             overlap_reflect_lanes = overlap::overlap_reflect_lanes[], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, bits: (u32, u32), w: &[$t]) -> f64;

@@ -1,11 +1,15 @@
-//! `Im⟨λ|B_k|ψ⟩` and `Im⟨λ|C|ψ⟩` on one tile. Axes are cut as in `mix`.
+//! `Im⟨λ|B_k|ψ⟩` and `Im⟨λ|C|ψ⟩` on one tile. Axes are cut as in `mix`. An overlap is the same before and after a turn, but for the factor
+//! that turns leave out, so it is taken where both states are read to be turned.
 
-use super::Tile;
-use super::mix::{project, project_lanes, with_known_length};
-use super::reduce::{Sum, probability_lanes};
+use super::mix::{
+    Turn, is_real, load_half, project, project_lanes, turn_at, turn_lanes_at, unrolled,
+    with_known_length,
+};
+use super::reduce::{Sum, sum_of};
 use super::vector::{Number, Vector};
+use super::{Tile, TileMut};
 
-/// Of X on log2 N neighbouring qubits, the lowest with the given stride; N = 2, 4 or 8.
+/// Of X on log2 N neighbouring qubits, the lowest with the given stride; N = 2, 4, 8 or 16.
 #[inline(always)]
 pub(crate) fn overlap_turn<V: Vector, const N: usize>(
     psi: Tile<V::Real>,
@@ -15,65 +19,174 @@ pub(crate) fn overlap_turn<V: Vector, const N: usize>(
     let mut sum = Sum::ZERO;
     for start in (0..psi.0.len()).step_by(N * stride) {
         for at in (start..start + stride).step_by(V::Real::LANES) {
-            let x: [V; N] = std::array::from_fn(|j| V::load(psi.0, j * stride + at));
-            let y: [V; N] = std::array::from_fn(|j| V::load(psi.1, j * stride + at));
-            sum.add(overlap_column::<V, N>(
-                &x,
-                &y,
-                lambda,
-                stride,
-                at,
-                V::splat(V::Real::default()),
-            ));
+            sum.add(overlap_at::<V, N>(psi, lambda, stride, at));
         }
     }
     sum.total()
 }
 
-/// Adds the overlaps of the N amplitudes of a column with their neighbours.
+/// [`overlap_turn`], and turns the qubits on both states while their amplitudes are at hand.
 #[inline(always)]
-fn overlap_column<V: Vector, const N: usize>(
-    x: &[V; N],
-    y: &[V; N],
+pub(crate) fn undo<V: Vector, const N: usize>(
+    psi: TileMut<V::Real>,
+    lambda: TileMut<V::Real>,
+    stride: usize,
+    turn: Turn,
+) -> f64 {
+    match turn {
+        Turn::Tangent(t) => undo_by::<V, N, false>(psi, lambda, stride, t),
+        Turn::Cotangent(t) => undo_by::<V, N, true>(psi, lambda, stride, t),
+    }
+}
+
+#[inline(always)]
+fn undo_by<V: Vector, const N: usize, const COTANGENT: bool>(
+    psi: TileMut<V::Real>,
+    lambda: TileMut<V::Real>,
+    stride: usize,
+    t: f64,
+) -> f64 {
+    let t = V::splat(V::Real::from_f64(t));
+    let mut sum = Sum::ZERO;
+    for start in (0..psi.0.len()).step_by(N * stride) {
+        for at in (start..start + stride).step_by(V::Real::LANES) {
+            let states = ((&*psi.0, &*psi.1), (&*lambda.0, &*lambda.1));
+            sum.add(overlap_at::<V, N>(states.0, states.1, stride, at));
+            turn_at::<V, N, COTANGENT>(t, (&mut *psi.0, &mut *psi.1), stride, at);
+            turn_at::<V, N, COTANGENT>(t, (&mut *lambda.0, &mut *lambda.1), stride, at);
+        }
+    }
+    sum.total()
+}
+
+/// The overlaps of the N amplitudes of a vector of columns with their neighbours. As in the turns, real parts at indices of even parity and
+/// imaginary ones at the others meet only each other.
+#[inline(always)]
+fn overlap_at<V: Vector, const N: usize>(
+    psi: Tile<V::Real>,
     lambda: Tile<V::Real>,
     stride: usize,
     at: usize,
-    mut sum: V,
 ) -> V {
-    for j in 0..N {
-        let (mut nx, mut ny) = (x[j ^ 1], y[j ^ 1]);
-        let mut bit = 2;
-        while bit < N {
-            (nx, ny) = (nx.add(x[j ^ bit]), ny.add(y[j ^ bit]));
-            bit *= 2;
-        }
-        sum = V::load(lambda.0, j * stride + at).mul_add(ny, sum);
-        sum = V::load(lambda.1, j * stride + at).neg_mul_add(nx, sum);
+    let even = overlap_half::<V, N, false>(
+        &load_half::<V, N, false>(psi.0, psi.1, stride, at),
+        &load_half::<V, N, false>(lambda.0, lambda.1, stride, at),
+    );
+    even.add(overlap_half::<V, N, true>(
+        &load_half::<V, N, true>(psi.0, psi.1, stride, at),
+        &load_half::<V, N, true>(lambda.0, lambda.1, stride, at),
+    ))
+}
+
+/// Qubits are taken two at a time: of the four indices that differ in them, opposite ones have the same neighbours, the other two.
+#[inline(always)]
+fn overlap_half<V: Vector, const N: usize, const ODD: bool>(psi: &[V; N], lambda: &[V; N]) -> V {
+    let mut sum = V::splat(V::Real::default());
+    unrolled!(pair < N.ilog2() as usize / 2, {
+        let (a, b) = (1 << (2 * pair), 2 << (2 * pair));
+        unrolled!(j < N, {
+            if j & (a | b) == 0 {
+                let (opposite, others) = (j | a | b, [j | a, j | b]);
+                let ends = (psi[j].add(psi[opposite]), lambda[j].add(lambda[opposite]));
+                let [x, y] = others;
+                let middle = (psi[x].add(psi[y]), lambda[x].add(lambda[y]));
+                sum = meet::<V, ODD>(j, ends.1, middle.0, sum);
+                sum = meet::<V, ODD>(x, middle.1, ends.0, sum);
+            }
+        });
+    });
+    if N.ilog2() % 2 == 1 {
+        unrolled!(j < N, {
+            sum = meet::<V, ODD>(j, lambda[j], psi[j ^ (N / 2)], sum);
+        });
     }
     sum
 }
 
-/// Of X on the qubits that are lane bits in `lanes`.
+/// Adds what λ at index `j` of a half contributes beside ψ at a neighbour: `Im λ*ψ` has real times imaginary part less the reverse.
 #[inline(always)]
-pub(crate) fn overlap_turn_lanes<V: Vector>(
+fn meet<V: Vector, const ODD: bool>(j: usize, lambda: V, psi: V, sum: V) -> V {
+    if is_real::<ODD>(j) {
+        lambda.mul_add(psi, sum)
+    } else {
+        lambda.neg_mul_add(psi, sum)
+    }
+}
+
+/// Of X on the qubits that are lane bits in `lanes` and on the log2 N qubits above one vector, which are turned on both states; N = 1, 2,
+/// 4 or 8.
+#[inline(always)]
+pub(crate) fn undo_lanes<V: Vector, const N: usize>(
+    psi: TileMut<V::Real>,
+    lambda: TileMut<V::Real>,
+    lanes: u32,
+    turn: Turn,
+) -> f64 {
+    match turn {
+        Turn::Tangent(t) => undo_lanes_by::<V, N, false>(psi, lambda, lanes, t),
+        Turn::Cotangent(t) => undo_lanes_by::<V, N, true>(psi, lambda, lanes, t),
+    }
+}
+
+#[inline(always)]
+fn undo_lanes_by<V: Vector, const N: usize, const COTANGENT: bool>(
+    psi: TileMut<V::Real>,
+    lambda: TileMut<V::Real>,
+    lanes: u32,
+    t: f64,
+) -> f64 {
+    let t = V::splat(V::Real::from_f64(t));
+    let length = N * V::Real::LANES;
+    let psi = psi
+        .0
+        .chunks_exact_mut(length)
+        .zip(psi.1.chunks_exact_mut(length));
+    let lambda = lambda
+        .0
+        .chunks_exact_mut(length)
+        .zip(lambda.1.chunks_exact_mut(length));
+    let mut sum = Sum::ZERO;
+    for (psi, lambda) in psi.zip(lambda) {
+        let states = ((&*psi.0, &*psi.1), (&*lambda.0, &*lambda.1));
+        sum.add(overlap_lanes_at::<V, N>(states.0, states.1, lanes));
+        turn_lanes_at::<V, N, COTANGENT>(t, psi, lanes);
+        turn_lanes_at::<V, N, COTANGENT>(t, lambda, lanes);
+    }
+    sum.total()
+}
+
+/// The overlaps of N vectors with their neighbours at lane bits and among each other.
+#[inline(always)]
+fn overlap_lanes_at<V: Vector, const N: usize>(
     psi: Tile<V::Real>,
     lambda: Tile<V::Real>,
     lanes: u32,
-) -> f64 {
-    let mut sum = Sum::ZERO;
-    for at in (0..psi.0.len()).step_by(V::Real::LANES) {
-        let (x, y): (V, V) = (V::load(psi.0, at), V::load(psi.1, at));
-        let zero = V::splat(V::Real::default());
-        let (mut nx, mut ny) = (zero, zero);
-        for bit in 0..V::Real::LANE_BITS {
-            if lanes & (1 << bit) != 0 {
-                (nx, ny) = (nx.add(x.swap(bit)), ny.add(y.swap(bit)));
-            }
+) -> V {
+    let mut sum = V::splat(V::Real::default());
+    unrolled!(j < N, {
+        let at = j * V::Real::LANES;
+        let x = neighbours::<V, N>(psi.0, j, lanes);
+        let y = neighbours::<V, N>(psi.1, j, lanes);
+        sum = V::load(lambda.0, at).mul_add(y, sum);
+        sum = V::load(lambda.1, at).neg_mul_add(x, sum);
+    });
+    sum
+}
+
+/// The sum of a vector's neighbours.
+#[inline(always)]
+fn neighbours<V: Vector, const N: usize>(from: &[V::Real], j: usize, lanes: u32) -> V {
+    let here = V::load(from, j * V::Real::LANES);
+    let mut sum = V::splat(V::Real::default());
+    unrolled!(bit < V::Real::LANE_BITS as usize, {
+        if lanes & (1 << bit) != 0 {
+            sum = sum.add(here.swap(bit as u32));
         }
-        let part = V::load(lambda.0, at).mul(ny);
-        sum.add(V::load(lambda.1, at).neg_mul_add(nx, part));
-    }
-    sum.total()
+    });
+    unrolled!(qubit < N.ilog2() as usize, {
+        sum = sum.add(V::load(from, (j ^ (1 << qubit)) * V::Real::LANES));
+    });
+    sum
 }
 
 /// Of X on the qubit whose partners are mirrored: index `i` of one tile has its partner at `length − 1 − i` of the other.
@@ -176,9 +289,8 @@ pub(crate) fn overlap_diagonal<V: Vector>(
     lambda: Tile<V::Real>,
     cost: &[f64],
 ) -> f64 {
-    probability_lanes(psi.0.len(), |i| {
-        let (px, py) = (psi.0[i].to_f64(), psi.1[i].to_f64());
-        let (lx, ly) = (lambda.0[i].to_f64(), lambda.1[i].to_f64());
-        (lx * py - ly * px) * cost[i]
+    let lists = [psi.0, psi.1, lambda.0, lambda.1];
+    sum_of(lists, &cost[..psi.0.len()], |[px, py, lx, ly], cost| {
+        (lx * py - ly * px) * cost
     })
 }

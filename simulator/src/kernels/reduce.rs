@@ -34,74 +34,84 @@ impl Sum {
     }
 }
 
-/// Adds up `term(i)` for all `i` below `length`.
+/// Adds up a term of the numbers at each place of K lists and one further list, all of the same length.
 #[inline(always)]
-pub(crate) fn probability_lanes(length: usize, term: impl Fn(usize) -> f64) -> f64 {
+pub(crate) fn sum_of<T: Number, U: Number, const K: usize>(
+    lists: [&[T]; K],
+    further: &[U],
+    term: impl Fn([f64; K], f64) -> f64,
+) -> f64 {
     let mut sum = Sum::ZERO;
-    let whole = length - length % LANES;
+    let whole = further.len() - further.len() % LANES;
     for at in (0..whole).step_by(LANES) {
+        // Eight numbers at a time: with checks of every index the loop would not become vector code.
+        let mut eights = [[0.0; LANES]; K];
+        for (to, list) in eights.iter_mut().zip(&lists) {
+            *to = eight(list, at);
+        }
+        let further = eight(further, at);
         for lane in 0..LANES {
-            sum.0[lane] += term(at + lane);
+            let mut numbers = [0.0; K];
+            for (to, eight) in numbers.iter_mut().zip(&eights) {
+                *to = eight[lane];
+            }
+            sum.0[lane] += term(numbers, further[lane]);
         }
     }
-    for i in whole..length {
-        sum.0[i - whole] += term(i);
+    for i in whole..further.len() {
+        let mut numbers = [0.0; K];
+        for (to, list) in numbers.iter_mut().zip(&lists) {
+            *to = list[i].to_f64();
+        }
+        sum.0[i - whole] += term(numbers, further[i].to_f64());
     }
     sum.total()
 }
 
-/// `|re + i·im|²` of amplitude `i`.
 #[inline(always)]
-fn probability<T: Number>((re, im): Tile<T>, i: usize) -> f64 {
-    let (x, y) = (re[i].to_f64(), im[i].to_f64());
-    x * x + y * y
+fn eight<T: Number>(list: &[T], at: usize) -> [f64; LANES] {
+    let mut eight = [0.0; LANES];
+    for (to, number) in eight.iter_mut().zip(&list[at..at + LANES]) {
+        *to = number.to_f64();
+    }
+    eight
 }
 
 /// `Σ|ψ|²`.
 #[inline(always)]
 pub(crate) fn norm<V: Vector>((re, im): Tile<V::Real>) -> f64 {
-    let im = &im[..re.len()];
-    probability_lanes(re.len(), |i| probability((re, im), i))
+    sum_of([re], im, |[x], y| x * x + y * y)
+}
+
+/// `Σ|ψ|²·weight(C)`.
+#[inline(always)]
+fn weighted<T: Number>((re, im): Tile<T>, cost: &[f64], weight: impl Fn(f64) -> f64) -> f64 {
+    let cost = &cost[..re.len()];
+    sum_of([re, im], cost, |[x, y], cost| {
+        (x * x + y * y) * weight(cost)
+    })
 }
 
 /// `Σ|ψ|²(C − center)`.
 #[inline(always)]
-pub(crate) fn mean<V: Vector>((re, im): Tile<V::Real>, cost: &[f64], center: f64) -> f64 {
-    let (im, cost) = (&im[..re.len()], &cost[..re.len()]);
-    probability_lanes(re.len(), |i| probability((re, im), i) * (cost[i] - center))
+pub(crate) fn mean<V: Vector>(psi: Tile<V::Real>, cost: &[f64], center: f64) -> f64 {
+    weighted(psi, cost, |cost| cost - center)
 }
 
 /// `Σ|ψ|²(C − center)²`.
 #[inline(always)]
-pub(crate) fn spread<V: Vector>((re, im): Tile<V::Real>, cost: &[f64], center: f64) -> f64 {
-    let (im, cost) = (&im[..re.len()], &cost[..re.len()]);
-    probability_lanes(re.len(), |i| {
-        probability((re, im), i) * ((cost[i] - center) * (cost[i] - center))
-    })
+pub(crate) fn spread<V: Vector>(psi: Tile<V::Real>, cost: &[f64], center: f64) -> f64 {
+    weighted(psi, cost, |cost| (cost - center) * (cost - center))
 }
 
 /// `Σ|ψ|² min(C − q, 0)`.
 #[inline(always)]
-pub(crate) fn shortfall<V: Vector>((re, im): Tile<V::Real>, cost: &[f64], q: f64) -> f64 {
-    let (im, cost) = (&im[..re.len()], &cost[..re.len()]);
-    probability_lanes(re.len(), |i| {
-        probability((re, im), i) * (cost[i] - q).min(0.0)
-    })
+pub(crate) fn shortfall<V: Vector>(psi: Tile<V::Real>, cost: &[f64], q: f64) -> f64 {
+    weighted(psi, cost, |cost| (cost - q).min(0.0))
 }
 
 /// `Σ|ψ|²` over the costs up to `threshold`.
 #[inline(always)]
-pub(crate) fn weight_up_to<V: Vector>(
-    (re, im): Tile<V::Real>,
-    cost: &[f64],
-    threshold: f64,
-) -> f64 {
-    let (im, cost) = (&im[..re.len()], &cost[..re.len()]);
-    probability_lanes(re.len(), |i| {
-        if cost[i] <= threshold {
-            probability((re, im), i)
-        } else {
-            0.0
-        }
-    })
+pub(crate) fn weight_up_to<V: Vector>(psi: Tile<V::Real>, cost: &[f64], threshold: f64) -> f64 {
+    weighted(psi, cost, |cost| if cost <= threshold { 1.0 } else { 0.0 })
 }

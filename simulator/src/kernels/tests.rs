@@ -87,8 +87,12 @@ impl Case {
     }
 }
 
+fn turn_by(beta: f64) -> Turn {
+    Turn::new(beta.sin(), beta.cos())
+}
+
 fn turns<T: Number>(case: &Case) {
-    let (stride, turn) = (case.stride * T::LANES, Turn::new(case.angles[0]));
+    let (stride, turn) = (case.stride * T::LANES, turn_by(case.angles[0]));
     case.arrays::<T>(|isa, re, im| isa.turn1(re, im, 4 * stride, turn));
     case.arrays::<T>(|isa, re, im| isa.turn2(re, im, 2 * stride, turn));
     let three = case.arrays::<T>(|isa, re, im| isa.turn3(re, im, stride, turn));
@@ -113,6 +117,94 @@ fn turns<T: Number>(case: &Case) {
         case.number::<T>(|isa, psi, lambda| isa.overlap_turn2(psi, lambda, stride));
     }
     case.number::<T>(|isa, psi, lambda| isa.overlap_turn3(psi, lambda, stride));
+    undone::<T>(case, stride, turn);
+}
+
+/// Overlaps of several qubits against those of one after the other, and what is turned with them against what is turned alone.
+fn undone<T: Number>(case: &Case, stride: usize, turn: Turn) {
+    type Kernel<T> = fn(InstructionSet, TileMut<'_, T>, TileMut<'_, T>, usize, Turn) -> f64;
+    let kernels: [Kernel<T>; 4] = [
+        InstructionSet::undo1,
+        InstructionSet::undo2,
+        InstructionSet::undo3,
+        InstructionSet::undo4,
+    ];
+    let length = case.array::<T>(0).len();
+    for (kernel, qubits) in kernels.into_iter().zip(1..) {
+        // Of the four qubits the highest may not be there.
+        let stride = if qubits == 4 { T::LANES } else { stride };
+        if !length.is_multiple_of(stride << qubits) {
+            continue;
+        }
+        let one_by_one = |isa: InstructionSet, psi: Tile<T>, lambda: Tile<T>| {
+            let of = |qubit| isa.overlap_turn1(psi, lambda, stride << qubit);
+            (0..qubits).map(of).sum()
+        };
+        let turned = |isa: InstructionSet, re: &mut [T], im: &mut [T]| {
+            (0..qubits).for_each(|qubit| isa.turn1(re, im, stride << qubit, turn));
+        };
+        let undo =
+            |isa, psi: TileMut<T>, lambda: TileMut<T>| kernel(isa, psi, lambda, stride, turn);
+        both_undone(case, undo, one_by_one, turned);
+        if qubits == 4 {
+            let four = case.number::<T>(|isa, a, b| isa.overlap_turn4(a, b, stride));
+            assert!((four - case.number::<T>(one_by_one)).abs() < 1e-4);
+        }
+    }
+}
+
+/// The same of lane bits, with up to three qubits above.
+fn undone_lanes<T: Number>(case: &Case, lanes: u32, turn: Turn) {
+    type Kernel<T> = fn(InstructionSet, TileMut<'_, T>, TileMut<'_, T>, u32, Turn) -> f64;
+    let kernels: [Kernel<T>; 4] = [
+        InstructionSet::undo_lanes0,
+        InstructionSet::undo_lanes1,
+        InstructionSet::undo_lanes2,
+        InstructionSet::undo_lanes3,
+    ];
+    for (kernel, qubits) in kernels.into_iter().zip(0..) {
+        // In strides, where every number is as many lanes.
+        let one_by_one = |isa: InstructionSet, psi: Tile<T>, lambda: Tile<T>| {
+            let [a, b, c, d] = [psi.0, psi.1, lambda.0, lambda.1].map(spread);
+            let of = |bit| isa.overlap_turn1((&a, &b), (&c, &d), T::LANES << bit);
+            let bits = (0..T::LANE_BITS + qubits)
+                .filter(|bit| *bit >= T::LANE_BITS || lanes & (1 << bit) != 0);
+            bits.map(of).sum::<f64>() / T::LANES as f64
+        };
+        let turned = |isa: InstructionSet, re: &mut [T], im: &mut [T]| {
+            isa.turn_lanes0(re, im, lanes, turn);
+            (0..qubits).for_each(|qubit| isa.turn1(re, im, T::LANES << qubit, turn));
+        };
+        let undo = |isa, psi: TileMut<T>, lambda: TileMut<T>| kernel(isa, psi, lambda, lanes, turn);
+        both_undone(case, undo, one_by_one, turned);
+    }
+}
+
+fn both_undone<T: Number>(
+    case: &Case,
+    undo: impl Fn(InstructionSet, TileMut<T>, TileMut<T>) -> f64,
+    overlap: impl Fn(InstructionSet, Tile<T>, Tile<T>) -> f64,
+    turned: impl Fn(InstructionSet, &mut [T], &mut [T]),
+) {
+    let found = case.number::<T>(|isa, psi, lambda| {
+        let [mut a, mut b, mut c, mut d] = [psi.0, psi.1, lambda.0, lambda.1].map(<[T]>::to_vec);
+        let found = undo(isa, (&mut a, &mut b), (&mut c, &mut d));
+        for (state, re, im) in [(psi, a, b), (lambda, c, d)] {
+            let mut expected = (state.0.to_vec(), state.1.to_vec());
+            turned(isa, &mut expected.0, &mut expected.1);
+            assert!((re, im) == expected, "{}", isa.name());
+        }
+        found
+    });
+    let expected = overlap(
+        InstructionSet::SCALAR,
+        (&case.array::<T>(0), &case.array::<T>(1)),
+        (&case.array::<T>(2), &case.array::<T>(3)),
+    );
+    assert!(
+        (found - expected).abs() < 1e-4,
+        "{found}, expected {expected}"
+    );
 }
 
 /// Every number becomes a vector: what was in lanes is then in strides.
@@ -121,7 +213,7 @@ fn spread<T: Number>(from: &[T]) -> Vec<T> {
 }
 
 fn turns_in_lanes<T: Number>(case: &Case) {
-    let turn = Turn::new(case.angles[0]);
+    let turn = turn_by(case.angles[0]);
     for lanes in 1..1_u32 << T::LANE_BITS {
         let found = case.arrays::<T>(|isa, re, im| isa.turn_lanes0(re, im, lanes, turn));
         let (mut re, mut im) = (spread(&case.array::<T>(0)), spread(&case.array::<T>(1)));
@@ -132,7 +224,7 @@ fn turns_in_lanes<T: Number>(case: &Case) {
             (spread(&found.0), spread(&found.1)) == (re, im),
             "lanes {lanes:b}, {turn:?}"
         );
-        case.number::<T>(|isa, psi, lambda| isa.overlap_turn_lanes(psi, lambda, lanes));
+        undone_lanes::<T>(case, lanes, turn);
     }
     let all = (1 << T::LANE_BITS) - 1;
     let above = [
@@ -151,7 +243,7 @@ fn turns_in_lanes<T: Number>(case: &Case) {
 
 /// Partners in another tile, mirrored, against partners in the same one.
 fn turns_mirrored<T: Number>(case: &Case) {
-    let turn = Turn::new(case.angles[0]);
+    let turn = turn_by(case.angles[0]);
     let half = case.array::<T>(0).len() / 2;
     let reverse = |list: &mut [T]| list[half..].reverse();
     let found = case.arrays::<T>(|isa, re, im| {
@@ -370,7 +462,7 @@ fn phases<T: Number>(case: &Case) {
 
 /// Copies that turn on the way against copies and turns.
 fn turned_copies<T: Number>(case: &Case) {
-    let turn = Turn::new(case.angles[0]);
+    let turn = turn_by(case.angles[0]);
     let (width, rows) = (
         case.stride * T::LANES,
         case.array::<T>(0).len() / case.stride / T::LANES,

@@ -4,26 +4,24 @@ use super::ahead::Ahead;
 use super::scratch::{Local, Scratch};
 use super::{Job, Overlaps, Pass, Place, Ready};
 use crate::diagonal::Buffers;
-use crate::kernels::{InstructionSet, Number, Turn, Weight};
-use crate::step::{Mix, Step, Steps};
+use crate::kernels::{InstructionSet, Number, Tile, Turn, Weight};
+use crate::step::{Beta, undo};
 
-/// Real and imaginary parts of a tile.
-type Parts<'a, T> = (&'a mut [T], &'a mut [T]);
-
-/// Takes the overlaps of some steps and carries the steps out on both states. What the turns leave too large is made good by the phase; until
-/// then overlaps are too large by its square, and `lead` what they must be multiplied by.
-fn undo<T: Number>(
+/// `Im⟨λ|B_k|ψ⟩` of the highest qubits of a tile.
+fn overlap_highest<T: Number>(
     isa: InstructionSet,
-    steps: &Steps<T>,
-    psi: Parts<T>,
-    lambda: Parts<T>,
-    lead: &mut f64,
+    qubits: usize,
+    psi: Tile<T>,
+    lambda: Tile<T>,
 ) -> f64 {
-    let overlap = *lead * steps.overlap(isa, (psi.0, psi.1), (lambda.0, lambda.1));
-    steps.apply(isa, psi.0, psi.1);
-    steps.apply(isa, lambda.0, lambda.1);
-    *lead *= steps.scale * steps.scale;
-    overlap
+    let stride = psi.0.len() >> qubits;
+    match qubits {
+        0 => 0.0,
+        1 => isa.overlap_turn1(psi, lambda, stride),
+        2 => isa.overlap_turn2(psi, lambda, stride),
+        3 => isa.overlap_turn3(psi, lambda, stride),
+        _ => isa.overlap_turn4(psi, lambda, stride),
+    }
 }
 
 impl<T: Number> Pass<'_, T> {
@@ -63,21 +61,17 @@ impl<T: Number> Pass<'_, T> {
             lead *= turn.square().powi(qubits as i32);
         }
         for (at, stage) in self.stages.iter().enumerate() {
-            if let Some((layer, mix)) = &stage.before {
-                let (steps, highest) = self.on_the_way(mix);
-                let done = at == 0 && turn.is_some();
-                let rest = if done { steps } else { mix.outer.all() };
-                overlaps[layer - self.layers.start].mixer += self.outer(mix, rest, lead, tiles);
-                lead *= mix.outer.scale * mix.outer.scale;
-                if let Some((qubits, turn)) = highest.filter(|_| done) {
-                    lead /= turn.square().powi(qubits as i32);
-                }
+            if let Some(layer) = stage.before {
+                let done = turn.is_some() && at == 0;
+                let sum = self.undo_outer(done, self.beta(layer), tiles, &mut lead);
+                overlaps[layer - self.layers.start].mixer += sum;
             }
             let mut after = lead;
             for block in 0..group.blocks() {
                 let there = [block, group.blocks() - 1 - block];
                 let mut lead = lead;
-                if let (Some((layer, turn)), [near, far]) = (stage.mirror, &mut tiles[..]) {
+                if let (Some(layer), [near, far]) = (stage.mirror, &mut tiles[..]) {
+                    let turn = self.beta(layer).turn;
                     overlaps[layer - self.layers.start].mixer +=
                         lead * self.turn_mirrored([near, far], there, turn);
                     lead *= turn.square();
@@ -88,35 +82,35 @@ impl<T: Number> Pass<'_, T> {
                 }
             }
             lead = after;
-            if let Some((layer, mix)) = &stage.after {
+            if let Some(layer) = stage.after {
                 let last = at + 1 == self.stages.len();
-                let steps = if last {
-                    self.on_the_way(mix).0
-                } else {
-                    mix.outer.all()
-                };
-                overlaps[layer - self.layers.start].mixer += self.outer(mix, steps, lead, tiles);
-                lead *= mix.outer.scale * mix.outer.scale;
+                let sum = self.undo_outer(last, self.beta(layer), tiles, &mut lead);
+                overlaps[layer - self.layers.start].mixer += sum;
             }
         }
     }
 
-    /// Takes the overlap of a mixer's steps above a block and carries out those given.
-    fn outer(
+    /// Takes the overlap of the mixer's steps above a block and carries them out, but for the one on the way to or from the thread's copy
+    /// where there is one.
+    fn undo_outer(
         &self,
-        mix: &Mix<T>,
-        steps: &[Step<T>],
-        lead: f64,
+        on_the_way: bool,
+        beta: &Beta,
         tiles: &mut [[Local<T>; 2]],
+        lead: &mut f64,
     ) -> f64 {
         let (isa, group) = (self.isa, self.group);
-        let mut overlap = 0.0;
+        let (steps, highest) = match self.on_the_way() {
+            (steps, Some(qubits)) if on_the_way => (steps, qubits),
+            _ => (self.mix.outer.all(), 0),
+        };
+        let (mut overlap, before) = (0.0, *lead);
         for [psi, lambda] in tiles {
+            *lead = before;
             let (psi, lambda) = (psi.tile_mut(group), lambda.tile_mut(group));
-            overlap += lead * mix.outer.overlap(isa, (psi.0, psi.1), (lambda.0, lambda.1));
-            for (re, im) in [psi, lambda] {
-                steps.iter().for_each(|step| step.apply(isa, re, im));
-            }
+            let states = ((&*psi.0, &*psi.1), (&*lambda.0, &*lambda.1));
+            overlap += before * overlap_highest(isa, highest, states.0, states.1);
+            overlap += undo(isa, (steps, beta), psi, lambda, lead);
         }
         overlap
     }
@@ -157,19 +151,20 @@ impl<T: Number> Pass<'_, T> {
         mut lead: f64,
         overlaps: &mut [Overlaps],
     ) -> f64 {
-        let (isa, group) = (self.isa, self.group);
+        let (isa, group, mix) = (self.isa, self.group, self.mix);
         let fetch = |part| Ahead::fetch(ahead, group, block, part);
         fetch(0);
-        if let Some((layer, mix)) = &stage.before {
+        if let Some(layer) = stage.before {
+            let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, &mix.inner, blocks.0, blocks.1, &mut lead);
+                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1, &mut lead);
             if self.turned {
                 psi.turn(isa, group, block);
                 lambda.turn(isa, group, block);
                 let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
                 overlaps[layer - self.layers.start].mixer +=
-                    undo(isa, &mix.turned, blocks.0, blocks.1, &mut lead);
+                    undo(isa, (mix.turned.all(), beta), blocks.0, blocks.1, &mut lead);
                 psi.turn_back(isa, group, block);
                 lambda.turn_back(isa, group, block);
             }
@@ -196,19 +191,21 @@ impl<T: Number> Pass<'_, T> {
             lead = 1.0;
         }
         fetch(2);
-        if let Some((layer, mix)) = stage.after.as_ref().filter(|_| self.turned) {
+        if let Some(layer) = stage.after.filter(|_| self.turned) {
+            let beta = self.beta(layer);
             let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, &mix.turned, blocks.0, blocks.1, &mut lead);
+                undo(isa, (mix.turned.all(), beta), blocks.0, blocks.1, &mut lead);
         }
         if self.turned && stage.phase.is_some() {
             psi.turn_back(isa, group, block);
             lambda.turn_back(isa, group, block);
         }
-        if let Some((layer, mix)) = &stage.after {
+        if let Some(layer) = stage.after {
+            let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, &mix.inner, blocks.0, blocks.1, &mut lead);
+                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1, &mut lead);
         }
         fetch(3);
         lead

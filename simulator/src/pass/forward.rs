@@ -6,7 +6,7 @@ use super::{From, Job, Pass, Place, Ready};
 use crate::amplitudes::Views;
 use crate::diagonal::{Buffers, Position};
 use crate::kernels::{Number, Turn};
-use crate::step::{Mix, Step};
+use crate::step::{Beta, Step};
 
 impl<T: Number> Pass<'_, T> {
     pub(super) fn place(&self, position: Position) -> Place {
@@ -18,18 +18,18 @@ impl<T: Number> Pass<'_, T> {
 
     /// The turn that begins the first stage, to be carried out while a tile is copied.
     pub(super) fn first_turn(&self) -> Option<(usize, Turn)> {
-        let (_, mix) = self.stages.first()?.before.as_ref()?;
-        self.on_the_way(mix).1
+        let layer = self.stages.first()?.before?;
+        Some((self.on_the_way().1?, self.beta(layer).turn))
     }
 
     /// The turn that ends the last stage, to be carried out while the tile is copied back.
     pub(super) fn last_turn(&self) -> Option<(usize, Turn)> {
-        let (_, mix) = self.stages.last()?.after.as_ref()?;
-        self.on_the_way(mix).1
+        let layer = self.stages.last()?.after?;
+        Some((self.on_the_way().1?, self.beta(layer).turn))
     }
 
-    /// The steps above a block without the one that can be carried out while a tile is copied, and that one.
-    pub(super) fn on_the_way<'m>(&self, mix: &'m Mix<T>) -> (&'m [Step<T>], Option<(usize, Turn)>) {
+    /// The steps above a block without the one that can be carried out while a tile is copied, and how many qubits that one turns.
+    pub(super) fn on_the_way(&self) -> (&[Step<T>], Option<usize>) {
         // Rows that are padded, and narrow ones at the end, are copied number by number.
         let whole = self.group.stride.is_multiple_of(self.group.columns);
         let tile = if whole && self.group.pitch == self.group.columns {
@@ -37,7 +37,17 @@ impl<T: Number> Pass<'_, T> {
         } else {
             0
         };
-        mix.outer.split_highest(tile)
+        self.mix.outer.split_highest(tile)
+    }
+
+    /// Carries out steps above a block.
+    fn outer(&self, steps: &[Step<T>], beta: &Beta, tiles: &mut [[Local<T>; 2]]) {
+        for [state, _] in tiles {
+            let (re, im) = state.tile_mut(self.group);
+            for step in steps {
+                step.apply(self.isa, beta, re, im);
+            }
+        }
     }
 
     /// Brings a job's tiles to the thread's copies.
@@ -54,13 +64,10 @@ impl<T: Number> Pass<'_, T> {
         let Scratch { tiles, buffers } = scratch;
         let places: Vec<(Place, Option<Ahead>)> = self.places(job);
         for (at, stage) in self.stages.iter().enumerate() {
-            if let Some((_, mix)) = &stage.before {
-                let (steps, turn) = self.on_the_way(mix);
+            if let Some(layer) = stage.before {
+                let (steps, turn) = self.on_the_way();
                 debug_assert!(at == 0 || turn.is_none());
-                for [state, _] in &mut *tiles {
-                    let (re, im) = state.tile_mut(group);
-                    steps.iter().for_each(|step| step.apply(isa, re, im));
-                }
+                self.outer(steps, self.beta(layer), tiles);
             }
             for block in 0..group.blocks() {
                 let there = [block, group.blocks() - 1 - block];
@@ -69,24 +76,21 @@ impl<T: Number> Pass<'_, T> {
                 {
                     self.apply_block(stage, place, *ahead, block, state, buffers);
                 }
-                if let (Some((_, turn)), [[near, _], [far, _]]) = (stage.mirror, &mut tiles[..]) {
+                if let (Some(layer), [[near, _], [far, _]]) = (stage.mirror, &mut tiles[..]) {
                     let [near, far] = [
                         near.block_mut(group, there[0]),
                         far.block_mut(group, there[1]),
                     ];
-                    isa.turn_mirrored(near, far, turn);
+                    isa.turn_mirrored(near, far, self.beta(layer).turn);
                 }
             }
-            if let Some((_, mix)) = &stage.after {
+            if let Some(layer) = stage.after {
                 let steps = if way_back && at + 1 == self.stages.len() {
-                    self.on_the_way(mix).0
+                    self.on_the_way().0
                 } else {
-                    mix.outer.all()
+                    self.mix.outer.all()
                 };
-                for [state, _] in &mut *tiles {
-                    let (re, im) = state.tile_mut(group);
-                    steps.iter().for_each(|step| step.apply(isa, re, im));
-                }
+                self.outer(steps, self.beta(layer), tiles);
             }
         }
     }
@@ -107,12 +111,14 @@ impl<T: Number> Pass<'_, T> {
         state: &mut Local<T>,
         buffers: &mut Buffers<T>,
     ) {
-        let (isa, group) = (self.isa, self.group);
+        let (isa, group, mix) = (self.isa, self.group, self.mix);
         let fetch = |part| Ahead::fetch(ahead, group, block, part);
+        let [before, after] =
+            [stage.before, stage.after].map(|layer| layer.map(|at| self.beta(at)));
         fetch(0);
-        if let Some((_, mix)) = &stage.before {
+        if let Some(beta) = before {
             let (re, im) = state.block_mut(group, block);
-            mix.inner.apply(isa, re, im);
+            mix.inner.apply(isa, beta, re, im);
         }
         if self.turned {
             state.turn(isa, group, block);
@@ -122,8 +128,8 @@ impl<T: Number> Pass<'_, T> {
         } else {
             state.block_mut(group, block)
         };
-        if let Some((_, mix)) = &stage.before {
-            mix.turned.apply(isa, re, im);
+        if let Some(beta) = before {
+            mix.turned.apply(isa, beta, re, im);
         }
         fetch(1);
         if let Some((_, phase)) = &stage.phase {
@@ -132,15 +138,15 @@ impl<T: Number> Pass<'_, T> {
                 .apply(isa, phase, here, block, buffers, (re, im));
         }
         fetch(2);
-        if let Some((_, mix)) = &stage.after {
-            mix.turned.apply(isa, re, im);
+        if let Some(beta) = after {
+            mix.turned.apply(isa, beta, re, im);
         }
         if self.turned {
             state.turn_back(isa, group, block);
         }
-        if let Some((_, mix)) = &stage.after {
+        if let Some(beta) = after {
             let (re, im) = state.block_mut(group, block);
-            mix.inner.apply(isa, re, im);
+            mix.inner.apply(isa, beta, re, im);
         }
         fetch(3);
     }
