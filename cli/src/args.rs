@@ -47,7 +47,7 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Search a model file for its least cost, by QAOA or by what QAOA is compared with.
     Minimize(MinimizeArgs),
-    /// Write a model file of a well-known family.
+    /// Write a model file of a well-known family, or a problem file with a fleet made up to a size.
     Generate(GenerateArgs),
     /// Answer requests for plans over gRPC.
     Serve(ServeArgs),
@@ -387,21 +387,27 @@ pub(crate) struct GenerateArgs {
     /// Which family.
     #[arg(value_enum)]
     pub(crate) family: Family,
-    /// Number of variables.
+    /// Number of variables of a model.
     #[arg(long, value_name = "NUMBER")]
-    pub(crate) n: usize,
+    pub(crate) n: Option<usize>,
     /// Edges at every vertex of maxcut-regular [default: 3].
     #[arg(long, value_name = "NUMBER")]
     pub(crate) degree: Option<usize>,
+    /// Number of services of a fleet.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) services: Option<usize>,
+    /// Number of offerings of a fleet: instance type × zone × capacity type, over as many clusters as it takes.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) offerings: Option<usize>,
     /// Seed of everything random.
     #[arg(long, value_name = "NUMBER", default_value = "0")]
     pub(crate) seed: u64,
-    /// Where to write the model file. Default: standard output.
+    /// Where to write the file. Default: standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }
 
-/// A family of models.
+/// A family of models, or a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Family {
     /// Low-autocorrelation binary sequences.
@@ -412,6 +418,8 @@ pub(crate) enum Family {
     MaxcutRegular,
     /// A dense quadratic polynomial in bits, coefficients uniform in [−1, 1).
     Qubo,
+    /// A problem file, marked synthetic: services of 3 to 50 replicas on instance types of the catalogue, placed as stock tools leave them.
+    Fleet,
 }
 
 #[derive(Debug, Args)]
