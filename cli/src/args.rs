@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ketscale_engine::planner::Solver;
-use ketscale_engine::problem::{Provider, Quantity};
+use ketscale_engine::problem::{Provider, Quantity, Setting};
 
 /// Seconds after which a plan is cut by the clock, unless stated otherwise.
 pub(crate) const DEFAULT_TIME_LIMIT_SECONDS: f64 = 30.0;
@@ -104,6 +104,14 @@ pub(crate) struct PlanArgs {
     /// Prices of your own, as CSV; see `ketscale catalog --help`.
     #[arg(long, value_name = "CSV")]
     pub(crate) prices: Option<PathBuf>,
+    /// What if: plan with this value in place of the file's, such as services.shop/cart.load.rps=900; the table then ends with what
+    /// differs from the plan of the file as it is, each found in half of the time. May be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(crate) set: Vec<Setting>,
+    /// What if: plan without this entry or optional key, such as pools.general or services.shop/cart; what hangs on it goes too. May be
+    /// repeated.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) without: Vec<String>,
     /// What to print: a table, or the plan file's bytes.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Format,

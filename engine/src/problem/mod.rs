@@ -1,5 +1,6 @@
 //! The problem file: its types, how it is read, checked and completed from the catalogue.
 
+mod change;
 mod comments;
 mod conform;
 mod document;
@@ -13,6 +14,7 @@ mod schema;
 mod validate;
 mod write;
 
+pub use change::{Changes, Setting};
 pub use comments::Comments;
 pub use document::*;
 pub(crate) use issue::entry_name;

@@ -12,7 +12,7 @@ use super::issue::entry_name;
 const FLOW_WIDTH: usize = 130;
 
 /// Keys whose values are keyed by the user's own names: what stands in them is never left out as a default.
-const USERS_MAPS: [&str; 8] = [
+pub(super) const USERS_MAPS: [&str; 8] = [
     "labels",
     "selector",
     "requests",
