@@ -153,6 +153,12 @@ pub(crate) struct ExplainArgs {
     /// Only this service, `namespace/name`.
     #[arg(value_name = "SERVICE")]
     pub(crate) service: Option<String>,
+    /// Plan anew with each service at one replica fewer and one more, and give the true costs beside the estimates.
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Most seconds for --exact, shared by all that is planned anew [default: 30].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "exact")]
+    pub(crate) time_limit: Option<f64>,
     /// What to print.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Format,
