@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ketscale_engine::planner::Solver;
-use ketscale_engine::problem::{Provider, Quantity};
+use ketscale_engine::problem::{Provider, Quantity, Setting};
 
 /// Seconds after which a plan is cut by the clock, unless stated otherwise.
 pub(crate) const DEFAULT_TIME_LIMIT_SECONDS: f64 = 30.0;
@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Minimize(MinimizeArgs),
     /// Pack items into the fewest bins (`.vbp`), or processes onto the cheapest computers, with a proven bound.
     Pack(PackArgs),
-    /// Write a model file of a well-known family.
+    /// Write a model file of a well-known family, or a problem file with a fleet made up to a size.
     Generate(GenerateArgs),
     /// Answer requests for plans over gRPC.
     Serve(ServeArgs),
@@ -106,6 +106,14 @@ pub(crate) struct PlanArgs {
     /// Prices of your own, as CSV; see `ketscale catalog --help`.
     #[arg(long, value_name = "CSV")]
     pub(crate) prices: Option<PathBuf>,
+    /// What if: plan with this value in place of the file's, such as services.shop/cart.load.rps=900; the table then ends with what
+    /// differs from the plan of the file as it is, each found in half of the time. May be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(crate) set: Vec<Setting>,
+    /// What if: plan without this entry or optional key, such as pools.general or services.shop/cart; what hangs on it goes too. May be
+    /// repeated.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) without: Vec<String>,
     /// What to print: a table, or the plan file's bytes.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Format,
@@ -147,6 +155,12 @@ pub(crate) struct ExplainArgs {
     /// Only this service, `namespace/name`.
     #[arg(value_name = "SERVICE")]
     pub(crate) service: Option<String>,
+    /// Plan anew with each service at one replica fewer and one more, and give the true costs beside the estimates.
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Most seconds for --exact, shared by all that is planned anew [default: 30].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "exact")]
+    pub(crate) time_limit: Option<f64>,
     /// What to print.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Format,
@@ -389,21 +403,27 @@ pub(crate) struct GenerateArgs {
     /// Which family.
     #[arg(value_enum)]
     pub(crate) family: Family,
-    /// Number of variables.
+    /// Number of variables of a model.
     #[arg(long, value_name = "NUMBER")]
-    pub(crate) n: usize,
+    pub(crate) n: Option<usize>,
     /// Edges at every vertex of maxcut-regular [default: 3].
     #[arg(long, value_name = "NUMBER")]
     pub(crate) degree: Option<usize>,
+    /// Number of services of a fleet.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) services: Option<usize>,
+    /// Number of offerings of a fleet: instance type × zone × capacity type, over as many clusters as it takes.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) offerings: Option<usize>,
     /// Seed of everything random.
     #[arg(long, value_name = "NUMBER", default_value = "0")]
     pub(crate) seed: u64,
-    /// Where to write the model file. Default: standard output.
+    /// Where to write the file. Default: standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }
 
-/// A family of models.
+/// A family of models, or a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Family {
     /// Low-autocorrelation binary sequences.
@@ -414,6 +434,8 @@ pub(crate) enum Family {
     MaxcutRegular,
     /// A dense quadratic polynomial in bits, coefficients uniform in [−1, 1).
     Qubo,
+    /// A problem file, marked synthetic: services of 3 to 50 replicas on instance types of the catalogue, placed as stock tools leave them.
+    Fleet,
 }
 
 #[derive(Debug, Args)]

@@ -174,6 +174,49 @@ fn explain_names_every_service_or_the_one_asked_for() {
 }
 
 #[test]
+fn explain_tells_unused_offerings_and_neighbouring_replica_counts() {
+    let folder = folder();
+    let plan = file(&folder, "plan.json", &small_plan());
+    let table = ketscale(&["explain", &plan, "--exact", "--time-limit", "3600"]).exits(0);
+    for part in [
+        "Offerings that the plan does not use",
+        "its best filling is worth",
+        "With one replica fewer or more, planned anew",
+        "at the plan's prices one replica",
+    ] {
+        assert!(
+            table.text().contains(part),
+            "{part:?} is missing in\n{}",
+            table.text()
+        );
+    }
+    let json = ["explain", &plan, "shop/web", "--exact", "--output", "json"];
+    let answer: Value = serde_json::from_slice(&ketscale(&json).exits(0).stdout).unwrap();
+    let replanned = answer["replanned"].as_array().unwrap();
+    assert_eq!(replanned.len(), 2, "one fewer and one more");
+    let no_offerings = answer["unused"].as_array().is_some_and(Vec::is_empty);
+    assert!(no_offerings, "one service was asked for");
+    ketscale(&["explain", &plan, "--time-limit", "5"])
+        .exits(64)
+        .says(&["--exact"]);
+}
+
+#[test]
+fn explain_begins_with_what_clashes_where_nothing_is_feasible() {
+    let folder = folder();
+    let clashing = common::small_with("nodes: {max: 6}", "nodes: {max: 1}").replacen(
+        "min: 1, max: 8",
+        "min: 8, max: 8",
+        1,
+    );
+    let plan = fed(&["plan", "-", "--output", "json"], clashing.as_bytes()).exits(1);
+    let path = file(&folder, "plan.json", &plan.stdout);
+    let told = ketscale(&["explain", &path]).exits(0).text();
+    assert!(told.starts_with("Nothing is feasible"), "{told}");
+    assert!(told.contains("pools.general.nodes.max"), "{told}");
+}
+
+#[test]
 fn diff_tells_what_changed_and_nothing_else() {
     let folder = folder();
     let before = file(&folder, "a.json", &small_plan());

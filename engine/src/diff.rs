@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::cost::Cost;
 use crate::plan::{Change, Plan, Status};
+use crate::problem::entry_name;
 
 /// Most differences of the problems that are listed; the rest is counted.
 pub const MAX_PROBLEM_CHANGES: usize = 200;
@@ -179,8 +180,9 @@ fn entries(value: &Value) -> Option<BTreeMap<String, Value>> {
                 .collect(),
         ),
         Value::Array(items) => {
-            let key =
-                |index: usize, item: &Value| name(item).unwrap_or_else(|| format!("[{index}]"));
+            let key = |index: usize, item: &Value| {
+                entry_name(item).unwrap_or_else(|| format!("[{index}]"))
+            };
             Some(
                 items
                     .iter()
@@ -191,19 +193,6 @@ fn entries(value: &Value) -> Option<BTreeMap<String, Value>> {
         }
         _ => None,
     }
-}
-
-/// An entry's name: `name`, or for an offering `type/zone/capacity_type`.
-fn name(item: &Value) -> Option<String> {
-    let text = |key: &str| item.get(key).and_then(Value::as_str);
-    text("name").map(str::to_owned).or_else(|| {
-        Some(format!(
-            "{}/{}/{}",
-            text("instance_type")?,
-            text("zone")?,
-            text("capacity_type")?
-        ))
-    })
 }
 
 fn replicas(before: &Plan, after: &Plan) -> Vec<ReplicaChange> {

@@ -6,7 +6,12 @@
 //! at most d on top of what the gap leaves open. Where the certificate has several leaves, d is the largest of theirs, for which
 //! the same holds; what a pod costs is told by the one leaf that the plan itself lies in.
 
+mod neighbours;
+mod unused;
+
 use std::collections::BTreeMap;
+
+pub use unused::Unused;
 
 use serde::Serialize;
 
@@ -24,7 +29,9 @@ pub struct Explanation {
     pub binding: Vec<Binding>,
     /// What sets each service's replicas, in the order of the problem.
     pub services: Vec<ServiceExplanation>,
-    /// The plan's own reasons.
+    /// Offerings of which the plan has no node, in the order of the problem; none without a certificate of a feasible plan.
+    pub unused: Vec<Unused>,
+    /// The plan's own reasons; for an infeasible plan the constraints that clash.
     pub reasons: Vec<String>,
 }
 
@@ -54,6 +61,10 @@ pub struct ServiceExplanation {
     pub why: Vec<String>,
     /// What one more pod costs at the certificate's prices, by cell (`cluster/zone/capacity_type`), USD/h.
     pub pod_usd_per_hour: BTreeMap<String, f64>,
+    /// Estimate of what one replica fewer changes, USD/h; absent where so few are not admissible, or without a certificate.
+    pub one_fewer_usd_per_hour: Option<f64>,
+    /// Estimate of what one replica more changes, USD/h; absent where so many are not admissible, or without a certificate.
+    pub one_more_usd_per_hour: Option<f64>,
 }
 
 /// Explains a plan.
@@ -64,8 +75,8 @@ pub struct ServiceExplanation {
 pub fn explain(plan: &Plan) -> Result<Explanation, Vec<crate::problem::Issue>> {
     let fleet = fleet::compile(plan.problem.clone(), &plan.relaxed)?;
     let prices = plan.certificate.as_ref().map(prices).unwrap_or_default();
-    let none = BTreeMap::new();
-    let own = own_leaf(plan).map_or(&none, |leaf| &leaf.duals);
+    // The multipliers of a proof that nothing is feasible are no prices.
+    let own = own_leaf(plan).filter(|_| plan.cost.is_some());
     let planned = fleet.services.iter().zip(&plan.services);
     let services = planned.map(|(service, planned)| explain_service(&fleet, service, planned, own));
     // A multiplier above the whole cost says only that the row's limit is 0 or that no price would be too high.
@@ -75,6 +86,7 @@ pub fn explain(plan: &Plan) -> Result<Explanation, Vec<crate::problem::Issue>> {
     Ok(Explanation {
         binding: binding(&prices, dearest),
         services: services.collect(),
+        unused: own.map_or_else(Vec::new, |leaf| unused::unused(&fleet, plan, leaf)),
         reasons: plan.reasons.clone(),
     })
 }
@@ -171,9 +183,13 @@ fn explain_service(
     fleet: &Fleet,
     service: &Service,
     planned: &ServicePlan,
-    prices: &BTreeMap<String, f64>,
+    leaf: Option<&Leaf>,
 ) -> ServiceExplanation {
     let replicas = planned.replicas.values().sum();
+    let prices = leaf.iter().flat_map(|leaf| &leaf.duals);
+    let (one_fewer_usd_per_hour, one_more_usd_per_hour) = leaf.map_or((None, None), |leaf| {
+        neighbours::estimates(fleet, service, leaf, replicas)
+    });
     let prefix = format!("pods/{}/", service.name);
     let cell =
         |(row, price): (&String, &f64)| Some((row.strip_prefix(&prefix)?.to_owned(), *price));
@@ -183,7 +199,9 @@ fn explain_service(
         replicas_now: service.now,
         fewest_admissible: service.admissible().next().map(|level| level.replicas),
         why: why(fleet, service, replicas),
-        pod_usd_per_hour: prices.iter().filter_map(cell).collect(),
+        pod_usd_per_hour: prices.filter_map(cell).collect(),
+        one_fewer_usd_per_hour,
+        one_more_usd_per_hour,
     }
 }
 

@@ -31,6 +31,7 @@
 // What is asked.
 pub mod catalogue;
 pub mod cluster_dump;
+pub mod generate;
 pub mod problem;
 
 // What it means.

@@ -25,7 +25,8 @@ pub(super) fn run(args: &DiffArgs) -> Result<Exit, Failure> {
     Ok(Exit::Yes)
 }
 
-fn shown(found: &PlanDiff) -> String {
+/// What two plans have different, in sections.
+pub(super) fn shown(found: &PlanDiff) -> String {
     if found.is_empty() {
         return format!(
             "The plans are the same to the byte: {}\n",

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use ketscale_engine::diff::diff;
 use ketscale_engine::plan::{Plan, Status};
 use ketscale_engine::planner::{self, Limits, PlanError, Settings, Source};
-use ketscale_engine::problem::{self, InputErrors, ProblemFile};
+use ketscale_engine::problem::{self, Changes, InputErrors, ProblemFile};
 use ketscale_engine::verify::VerifiedPlan;
 
+use super::diff::shown;
 use super::live;
 use crate::args::{DEFAULT_TIME_LIMIT_SECONDS, Format, PlanArgs};
 use crate::deadline::Deadline;
@@ -20,8 +22,9 @@ const SEARCH_SHARE: f64 = 0.8;
 
 pub(super) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
     let file = problem_file(args)?;
+    let name = input::name_of(file);
     let catalogue = input::catalogue(args.prices.as_deref())?;
-    let (problem, source) = match &args.prometheus {
+    let (problem, mut source) = match &args.prometheus {
         None => (input::problem(file)?, Source::default()),
         Some(url) => {
             let queries = live::queries(args.queries.as_deref())?;
@@ -29,28 +32,62 @@ pub(super) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
             (live.problem, live.source)
         }
     };
-    let problem =
-        problem::resolve(problem, &catalogue, &input::name_of(file)).map_err(Failure::input)?;
-    let found = search(problem, source, &settings(args, &input::name_of(file)))?;
+    let complete = |problem| problem::resolve(problem, &catalogue, &name).map_err(Failure::input);
+    let changes = Changes {
+        set: args.set.clone(),
+        without: args.without.clone(),
+    };
+    let mut how = settings(args, &name);
+    if changes.is_empty() {
+        let found = search(complete(problem)?, source, &how)?;
+        return publish(args, file, None, &found);
+    }
+    let changed = complete(changes.apply(&problem, &name).map_err(Failure::input)?)?;
+    // The plan file's bytes say nothing of a plan to compare with, so only the table needs one.
+    let unchanged = if args.output == Format::Table {
+        how.time_limit = how.time_limit.map(|seconds| seconds / 2.0);
+        Some(search(complete(problem)?, source.clone(), &how)?)
+    } else {
+        None
+    };
+    source
+        .readings
+        .retain(|reading| !changes.concern(&reading.path));
+    source.gaps.retain(|gap| !changes.concern(&gap.path));
+    let found = search(changed, source, &how)?;
+    publish(args, file, unchanged.as_ref(), &found)
+}
+
+/// Writes and prints the plan, after it what differs from the plan of the file `unchanged`.
+fn publish(
+    args: &PlanArgs,
+    file: &Path,
+    unchanged: Option<&VerifiedPlan>,
+    found: &VerifiedPlan,
+) -> Result<Exit, Failure> {
+    let exit = exit(found.plan());
     if let Some(path) = &args.out {
         output::write_file(path, found.bytes())?;
     }
-    output::print(match args.output {
-        Format::Json => found.bytes().to_vec(),
-        Format::Table => {
-            let origin = Origin::File {
-                problem: file,
-                plan: args.out.as_deref(),
-            };
-            format!(
-                "{}\n{}",
-                report(found.plan(), true),
-                next_steps(found.plan(), &origin)
-            )
-            .into_bytes()
+    if args.output == Format::Json {
+        output::print(found.bytes())?;
+        return Ok(exit);
+    }
+    let origin = Origin::File {
+        problem: file,
+        plan: args.out.as_deref(),
+    };
+    let mut text = report(found.plan(), true);
+    text.push('\n');
+    match unchanged {
+        None => text.push_str(&next_steps(found.plan(), &origin)),
+        Some(unchanged) => {
+            text.push_str("Against the plan of the file as it is\n");
+            text.push_str(&shown(&diff(unchanged.plan(), found.plan())));
         }
-    })?;
-    Ok(exit(found.plan()))
+    }
+    output::print(text)?;
+    Ok(exit)
 }
 
 fn problem_file(args: &PlanArgs) -> Result<&Path, Failure> {

@@ -1,12 +1,12 @@
 //! What the stock autoscalers would do, and the least that makes it feasible.
 //!
-//! Replicas follow the Horizontal Pod Autoscaler's formula `desired = ⌈replicas · utilisation / target⌉` with its tolerance of 0.1
-//! (<https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details>). Pods are placed by first-fit
+//! Replicas are those that the Horizontal Pod Autoscaler ([`hpa`]) settles on under the expected load. Pods are placed by first-fit
 //! decreasing onto existing nodes, then onto new ones chosen by price for what they take, as Cluster Autoscaler's price
 //! expander and Karpenter do; nodes whose pods fit elsewhere are then removed, as both do when they consolidate.
 //! These tools see requests and the scheduler's filters; they know nothing of expected use, spot shares, failures to survive or budgets.
 
 mod builder;
+pub mod hpa;
 mod nearest;
 
 use crate::exact::Column;
@@ -17,9 +17,6 @@ use crate::limits::Meter;
 use crate::packing::{self, Demand, Values};
 use crate::placement::Placement;
 use builder::{Builder, View};
-
-/// HPA's tolerance: ratios of use to target this close to 1 change nothing.
-const TOLERANCE: f64 = 0.1;
 
 /// The stock tools' placement, with whatever constraints it breaks.
 pub fn stock(fleet: &Fleet) -> Placement {
@@ -88,13 +85,7 @@ fn desired(fleet: &Fleet, s: usize, cluster: usize) -> u32 {
         let Some(utilization) = service.level(replicas + scaled).utilization else {
             return now;
         };
-        let ratio = utilization / target;
-        let next = if (ratio - 1.0).abs() <= TOLERANCE {
-            replicas
-        } else {
-            ceil(f64::from(replicas) * ratio)
-        };
-        let next = next
+        let next = hpa::for_ratio(utilization / target, hpa::TOLERANCE, replicas, replicas)
             .clamp(bounds.min, bounds.max.max(bounds.min))
             .max(u32::from(bounds.max > 0));
         if next == replicas {

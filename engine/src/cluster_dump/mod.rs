@@ -35,11 +35,10 @@ mod yaml;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use list::COMMAND;
-pub use notes::Comments;
 pub use yaml::to_yaml;
 
 use crate::catalogue::Catalogue;
-use crate::problem::{Cluster, InputErrors, Policy, ProblemFile, SCHEMA};
+use crate::problem::{Cluster, Comments, InputErrors, Policy, ProblemFile, SCHEMA};
 use daemons::Daemon;
 use node::NodeFacts;
 use notes::Notes;

@@ -25,6 +25,22 @@ impl Class {
         !self.names.is_empty()
     }
 
+    /// Whether nothing but the names tells the nodes of two classes apart.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let Self {
+            offering,
+            names: _,
+            capacity,
+            now,
+            pinned,
+            most,
+            kept,
+        } = self;
+        (offering, kept) == (&other.offering, &other.kept)
+            && (now, pinned) == (&other.now, &other.pinned)
+            && (capacity, most) == (&other.capacity, &other.most)
+    }
+
     /// Room left beside pods of the services, each of the `size` given; `None` when they do not fit.
     pub(crate) fn room_beside(
         &self,

@@ -4,11 +4,13 @@
 mod assemble;
 mod candidates;
 mod conflict;
+mod held;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use crate::limits::Limits;
+pub use held::cost_at_replicas;
 
 use crate::fleet::{self, Fleet};
 use crate::limits::Meter;

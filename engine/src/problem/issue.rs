@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 /// Most mistakes that one report lists; a file with more says how many there are.
 const MAX_ISSUES: usize = 1000;
 
@@ -87,6 +89,15 @@ pub(super) fn path_of(place: &[Step]) -> String {
         }
     }
     path
+}
+
+/// How a list entry is addressed: by its `name`, an offering by `type/zone/capacity_type`; `None` where it has neither.
+pub(crate) fn entry_name(item: &Value) -> Option<String> {
+    let text = |key: &str| item.get(key).and_then(Value::as_str);
+    text("name").map(str::to_owned).or_else(|| {
+        let (kind, zone) = (text("instance_type")?, text("zone")?);
+        Some(format!("{kind}/{zone}/{}", text("capacity_type")?))
+    })
 }
 
 /// A place under construction: a chain of borrowed steps, so that checking a faultless file allocates nothing.

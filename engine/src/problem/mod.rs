@@ -1,5 +1,7 @@
 //! The problem file: its types, how it is read, checked and completed from the catalogue.
 
+mod change;
+mod comments;
 mod conform;
 mod document;
 mod expected;
@@ -10,11 +12,16 @@ mod read;
 mod resolve;
 mod schema;
 mod validate;
+mod write;
 
+pub use change::{Changes, Setting};
+pub use comments::Comments;
 pub use document::*;
+pub(crate) use issue::entry_name;
 pub use issue::{InputErrors, Issue};
 pub use quantity::Quantity;
 pub use read::{MAX_FILE_BYTES, read};
 pub use resolve::resolve;
 pub use schema::json_schema;
 pub use validate::validate;
+pub use write::to_yaml;

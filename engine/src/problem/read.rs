@@ -89,7 +89,7 @@ fn text(bytes: &[u8]) -> Result<&str, String> {
 
 /// The document as plain JSON values. Numbers that JSON cannot hold become the strings `.nan`, `.inf` and `-.inf`,
 /// which the schema refuses wherever a number is expected.
-fn parse(source: &str) -> Result<Value, Issue> {
+pub(super) fn parse(source: &str) -> Result<Value, Issue> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
@@ -186,7 +186,7 @@ fn integers_where_whole(value: &mut Value) {
 
 /// Checks against the schema, then the meaning. After mistakes against the schema the meaning is still checked wherever
 /// those mistakes cannot make it look wrong.
-fn check(document: Value) -> Result<ProblemFile, Mistakes> {
+pub(super) fn check(document: Value) -> Result<ProblemFile, Mistakes> {
     let (mut mistakes, remedies) = conform::check(&document);
     let Some((repaired, untrusted)) = repair(document, mistakes.kept(), &remedies) else {
         return Err(mistakes);

@@ -28,14 +28,9 @@ impl Compiler<'_> {
             let Some(class) = self.existing(node) else {
                 continue;
             };
-            let alike = |other: &&mut Class| {
-                other.is_existing()
-                    && Class {
-                        names: Vec::new(),
-                        ..(**other).clone()
-                    } == class
-            };
-            match self.classes.iter_mut().find(alike) {
+            match (self.classes.iter_mut())
+                .find(|other| other.is_existing() && other.is_like(&class))
+            {
                 Some(other) => other.names.push(node.name.clone()),
                 None => self.classes.push(Class {
                     names: vec![node.name.clone()],

@@ -3,7 +3,7 @@
 use super::{Compiler, add, cluster_index, fits, subtract};
 use crate::fleet::Offering;
 use crate::fleet::matching::{Labels, tolerates};
-use crate::problem::CapacityType;
+use crate::problem::{CapacityType, Service};
 
 impl Compiler<'_> {
     pub(super) fn offerings(&mut self) {
@@ -52,10 +52,17 @@ impl Compiler<'_> {
                 });
             }
         }
+        let services = self.problem.services.iter();
+        let requests: Vec<Vec<u64>> = services.map(|s| self.pod_vector(&s.requests)).collect();
         for index in 0..self.offerings.len() {
-            self.offerings[index].eligible = (0..self.problem.services.len())
-                .map(|s| self.is_eligible(s, &self.offerings[index]))
-                .collect();
+            let offering = &self.offerings[index];
+            let labels = self.labels(offering);
+            let room = subtract(&offering.allocatable, &self.overhead(offering));
+            let takes = |(service, request): (&Service, &Vec<u64>)| {
+                self.admits(service, offering, &labels) && fits(request, &room)
+            };
+            let services = self.problem.services.iter().zip(&requests);
+            self.offerings[index].eligible = services.map(takes).collect();
         }
     }
 
@@ -70,24 +77,19 @@ impl Compiler<'_> {
         Labels::of(&self.problem.clusters[offering.cluster], pool, source)
     }
 
-    fn is_eligible(&self, service: usize, offering: &Offering) -> bool {
-        let service = &self.problem.services[service];
-        let labels = self.labels(offering);
-        let room = subtract(&offering.allocatable, &self.overhead(offering));
+    /// Whether cluster, architecture, selector and taints let pods of a service onto a node.
+    fn admits(&self, service: &Service, offering: &Offering, labels: &Labels) -> bool {
+        let placement = &service.placement;
+        let architectures = &placement.architectures;
         service
             .clusters
             .contains_key(&self.problem.clusters[offering.cluster].name)
-            && service
-                .placement
-                .architectures
-                .iter()
-                .any(|a| a == labels.architecture())
-            && labels.match_selector(&service.placement.selector)
+            && architectures.iter().any(|a| a == labels.architecture())
+            && labels.match_selector(&placement.selector)
             && tolerates(
-                &service.placement.tolerations,
+                &placement.tolerations,
                 &self.problem.pools[offering.pool].taints,
             )
-            && fits(&self.pod_vector(&service.requests), &room)
     }
 
     /// What daemonsets take on a node of the offering.

@@ -97,7 +97,10 @@ impl Compiler<'_> {
     fn nodes_with(&self, service: usize) -> Vec<(usize, u32)> {
         let name = &self.problem.services[service].name;
         self.current_nodes()
-            .filter_map(|node| Some((self.offering_of(node)?, *node.pods.get(name)?)))
+            .filter_map(|node| {
+                let pods = *node.pods.get(name)?;
+                Some((self.offering_of(node)?, pods))
+            })
             .collect()
     }
 
