@@ -1,13 +1,11 @@
 //! From replicas in cells to nodes with pods: greedy filling by value for money, then local improvement elsewhere.
 
-use crate::exact::{Column, Effort, Terms, pattern};
+use crate::exact::{Column, pattern};
 use crate::fleet::Fleet;
 use crate::placement::{Group, Placement};
 
-/// Search nodes that the filling of a node may take.
-const FILLING_NODES: u64 = 1_000;
-/// Other numbers of them: the better nodes are filled one by one, the less they may leave for the last.
-const OTHER_FILLING_NODES: [u64; 3] = [30, 300, 10_000];
+/// Search nodes a filling may take.
+const FILLING_NODES: u64 = 400;
 /// Worth of leaving a pod alone that may not be moved, USD/h: more than any node costs.
 const UNMOVABLE: f64 = 1e4;
 
@@ -118,26 +116,7 @@ impl Demand {
 
 /// Packs pods onto nodes; `None` when the limits on nodes leave pods over. Budget and moves are not looked at.
 pub fn pack(fleet: &Fleet, demand: &Demand, values: &Values) -> Option<Placement> {
-    pack_with(fleet, demand, values, FILLING_NODES)
-}
-
-/// Packs pods onto nodes with more and with less care, as `pack` does.
-pub(crate) fn packings<'a>(
-    fleet: &'a Fleet,
-    demand: &'a Demand,
-    values: &'a Values,
-) -> impl Iterator<Item = Placement> + 'a {
-    let nodes = [FILLING_NODES].into_iter().chain(OTHER_FILLING_NODES);
-    nodes.filter_map(move |nodes| pack_with(fleet, demand, values, nodes))
-}
-
-fn pack_with(
-    fleet: &Fleet,
-    demand: &Demand,
-    values: &Values,
-    filling_nodes: u64,
-) -> Option<Placement> {
-    let mut packer = Packer::new(fleet, demand, values, filling_nodes);
+    let mut packer = Packer::new(fleet, demand, values);
     packer.kept_nodes()?;
     for bucket in 0..demand.pods.first().map_or(0, Vec::len) {
         packer.fill(bucket)?;
@@ -155,7 +134,6 @@ struct Packer<'a> {
     fleet: &'a Fleet,
     values: &'a Values,
     demand: &'a Demand,
-    filling_nodes: u64,
     /// Pods still to place, by service and bucket.
     left: Vec<Vec<u32>>,
     /// Nodes used of each class.
@@ -164,12 +142,11 @@ struct Packer<'a> {
 }
 
 impl<'a> Packer<'a> {
-    fn new(fleet: &'a Fleet, demand: &'a Demand, values: &'a Values, filling_nodes: u64) -> Self {
+    fn new(fleet: &'a Fleet, demand: &'a Demand, values: &'a Values) -> Self {
         Self {
             fleet,
             values,
             demand,
-            filling_nodes,
             left: demand.pods.clone(),
             used: vec![0; fleet.classes.len()],
             groups: Vec::new(),
@@ -276,17 +253,15 @@ impl<'a> Packer<'a> {
                 }
         };
         let size = |s: usize| services[s].pod_size(replicas[s]);
-        let terms = Terms {
-            value: &value,
-            stay: &stay,
-            most: &most,
-            size: &size,
-        };
-        let effort = Effort {
-            tolerance: 0.0,
-            most_nodes: self.filling_nodes,
-        };
-        let filling = pattern(self.fleet, class, &terms, 0.0, effort)?;
+        let filling = pattern(
+            self.fleet,
+            class,
+            &value,
+            &stay,
+            &most,
+            &size,
+            FILLING_NODES,
+        )?;
         let mut pods = vec![0; self.fleet.services.len()];
         filling.pods.iter().for_each(|(s, n)| pods[*s] = *n);
         Some((filling.value, pods))

@@ -124,8 +124,11 @@ pub fn repair(fleet: &Fleet, stock: &Placement, meter: &Meter) -> Option<Placeme
     for start in [stock.clone(), Placement::current(fleet)] {
         attempts.extend(rebuilt(fleet, &start, &columns));
     }
-    let demand = Demand::by_cell(fleet, &columns);
-    attempts.extend(packing::packings(fleet, &demand, &values));
+    attempts.extend(packing::pack(
+        fleet,
+        &Demand::by_cell(fleet, &columns),
+        &values,
+    ));
     let feasible = attempts
         .into_iter()
         .filter_map(|placement| until_feasible(fleet, placement, meter));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::master::{Choice, Master, Relaxed};
-use super::{Floors, MOST_ROUNDS, THOROUGH, generate};
+use super::{Floors, MOST_ROUNDS, generate};
 use crate::fleet::Fleet;
 use crate::limits::Meter;
 use crate::plan::{Branch, Leaf};
@@ -154,12 +154,11 @@ impl Tree {
         Some(relaxed)
     }
 
-    /// The leaves with their multipliers, pods lowered by what pricing overlooks: a node that seems to pay counts as often as there could be
-    /// such nodes.
+    /// The leaves with their multipliers.
     pub(super) fn leaves(&self) -> Vec<Leaf> {
         let leaf = |open: &Open| Leaf {
             branches: open.branches.clone(),
-            ..lowered(&open.leaf)
+            ..open.leaf.clone()
         };
         self.open.iter().map(leaf).collect()
     }
@@ -170,17 +169,6 @@ impl Tree {
             .min_by(|a, b| bound(a).total_cmp(&bound(b)))
             .unwrap_or(0)
     }
-}
-
-/// With pods worth less by twice the tolerance of pricing.
-pub(super) fn lowered(leaf: &Leaf) -> Leaf {
-    let mut leaf = leaf.clone();
-    for (row, value) in &mut leaf.duals {
-        if row.starts_with("pods/") {
-            *value -= value.abs() * 2.0 * THOROUGH.tolerance;
-        }
-    }
-    leaf
 }
 
 struct Search<'s, 'm> {

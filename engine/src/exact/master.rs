@@ -74,8 +74,6 @@ pub(crate) struct Relaxed {
     /// Weight of each choice.
     pub(crate) weights: Vec<f64>,
     pub(crate) duals: Duals,
-    /// The multipliers row by row.
-    pub(super) y: Vec<f64>,
     /// Simplex iterations.
     pub(crate) iterations: u64,
 }
@@ -145,10 +143,7 @@ impl<'a> Master<'a> {
             }
         }
         master.model = Some(Model::try_new(problem).ok()?);
-        let model = master.model.as_mut()?;
-        model.set_sense(Sense::Minimise);
-        // New columns leave the last basis feasible, which is where the primal simplex starts from.
-        model.try_set_option("simplex_strategy", 4).ok()?;
+        master.model.as_mut()?.set_sense(Sense::Minimise);
         master.add_counts()?;
         Some(master)
     }
@@ -229,13 +224,11 @@ impl<'a> Master<'a> {
             broken: self.artificial.iter().map(|i| columns[*i]).sum(),
             weights: columns[self.fixed..].to_vec(),
             duals: self.duals(solution.dual_rows()),
-            y: solution.dual_rows().to_vec(),
             iterations: u64::try_from(solved.simplex_iteration_count()).unwrap_or(0),
         }
     }
 
-    /// Multipliers in the form the pricing problems use.
-    pub(super) fn duals(&self, y: &[f64]) -> Duals {
+    fn duals(&self, y: &[f64]) -> Duals {
         let fleet = self.fleet;
         let at = |kind: Kind| self.index.get(&kind).map_or(0.0, |i| y[*i]);
         let nonnegative = |kind: Kind| (-at(kind)).max(0.0);
@@ -288,14 +281,6 @@ impl<'a> Master<'a> {
                 .collect(),
             leaf,
         }
-    }
-
-    /// By how much a choice lowers the cost at the multipliers of all rows.
-    pub(super) fn reduced_cost(&self, choice: &Choice, y: &[f64]) -> f64 {
-        let (cost, entries) = self.entries(choice);
-        entries
-            .iter()
-            .fold(cost, |cost, (row, value)| cost - y[*row] * value)
     }
 
     /// 1, or 0 when only feasibility is asked.

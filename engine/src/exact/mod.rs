@@ -18,7 +18,6 @@ pub(crate) use pricing::Filling;
 
 use branch::{Goal, Tree};
 use master::{Choice, Duals, Master, Objective, Relaxed};
-pub(crate) use pricing::Effort;
 use pricing::{Item, Knapsack};
 
 use crate::cost::cost;
@@ -30,24 +29,16 @@ use crate::placement::Placement;
 use crate::plan::Leaf;
 use crate::problem::Survive;
 
-/// How hard a pricing problem is searched as long as that finds columns.
-const QUICK: Effort = Effort {
-    tolerance: 1e-3,
-    most_nodes: 1_000,
-};
-/// How hard it is searched before it is believed that no column improves.
-const THOROUGH: Effort = Effort {
-    tolerance: 1e-5,
-    most_nodes: 20_000,
-};
-/// Further dives for plans in whole numbers, as the leaf's rank and the first decision's: one dive alone is easily led astray.
-const DIVES: [(usize, usize); 5] = [(0, 1), (1, 0), (0, 2), (2, 0), (1, 1)];
-/// A plan that costs no more than this times the relaxation is close enough to look for no other.
-const CLOSE: f64 = 1.0002;
+/// Search nodes of one pricing problem, as long as that finds columns.
+const QUICK_NODES: u64 = 300;
+/// Search nodes of one pricing problem before it is believed that no column improves.
+const PRICING_NODES: u64 = 20_000;
 /// Rounds of column generation after which the duals are taken as they are.
 const MOST_ROUNDS: usize = 400;
-/// Share of the multipliers priced last in those priced next: the master's own swing widely (Neame 1999).
-const STABILITY: f64 = 0.5;
+/// Further dives for plans in whole numbers, as the leaf's rank and the first decision's: one dive alone is easily led astray.
+const DIVES: [(usize, usize); 3] = [(0, 1), (1, 0), (0, 2)];
+/// A plan that costs no more than this times the relaxation is close enough to look for no other.
+const CLOSE: f64 = 1.001;
 /// Leaves of the tree before plans in whole numbers are looked for.
 const CONSISTENT_LEAVES: usize = 24;
 
@@ -64,13 +55,6 @@ pub struct Relaxation {
     pub infeasible: bool,
     /// Rounds of generation.
     pub rounds: usize,
-}
-
-impl Relaxation {
-    /// The multipliers with pods worth a little less, so that no pattern that pricing overlooks weakens the bound.
-    pub fn lowered_leaf(&self) -> Leaf {
-        branch::lowered(&self.leaf)
-    }
 }
 
 /// A relaxation and the plans in whole numbers that a dive from it gave.
@@ -128,12 +112,12 @@ pub fn solve<'a>(
             .relaxed(0, fleet, &mut master, meter)
             .unwrap_or(relaxed);
         placements = whole(fleet, &mut master, &relaxed, 0, meter);
+        let least = relaxed.objective + fleet.sunk_usd_per_hour();
         for (rank, detour) in DIVES {
-            let best = placements
+            let costs = placements
                 .iter()
                 .map(|plan| cost(fleet, plan).total_usd_per_hour);
-            let least = relaxed.objective + fleet.sunk_usd_per_hour();
-            if best.fold(f64::INFINITY, f64::min) < least * CLOSE || !meter.goes_on() {
+            if costs.fold(f64::INFINITY, f64::min) < least * CLOSE || !meter.goes_on() {
                 break;
             }
             if let Some(of_leaf) = tree.relaxed(rank, fleet, &mut master, meter) {
@@ -232,36 +216,28 @@ fn generate(
     meter: &Meter,
 ) -> Option<(Relaxed, usize)> {
     let mut last = None;
-    let mut smooth: Option<Vec<f64>> = None;
     for round in 0..most_rounds {
         let relaxed = master.relax()?;
         meter.spend(relaxed.iterations + 50);
-        let y = match &smooth {
-            Some(before) => mixed(&relaxed.y, before),
-            None => relaxed.y.clone(),
-        };
-        let mut added = smooth.is_some()
-            && price(
+        let weight = master.price_weight();
+        let mut added = false;
+        for choice in improving_columns(fleet, &relaxed.duals, weight, floors) {
+            added |= master.add(choice);
+        }
+        for most_nodes in [QUICK_NODES, PRICING_NODES] {
+            let pricing = Pricing {
                 fleet,
-                master,
-                &master.duals(&y),
-                &relaxed.y,
+                duals: &relaxed.duals,
+                weight,
                 floors,
-                QUICK,
-                meter,
-            );
-        smooth = Some(y);
-        for effort in [QUICK, THOROUGH] {
-            added = added
-                || price(
-                    fleet,
-                    master,
-                    &relaxed.duals,
-                    &relaxed.y,
-                    floors,
-                    effort,
-                    meter,
-                );
+                most_nodes,
+            };
+            for choice in pricing.improving_patterns(meter) {
+                added |= master.add(choice);
+            }
+            if added {
+                break;
+            }
         }
         last = Some((relaxed, round + 1));
         if !added || !meter.goes_on() {
@@ -269,44 +245,6 @@ fn generate(
         }
     }
     last
-}
-
-/// Prices at some duals; true when a choice was added that improves at those of the master.
-fn price(
-    fleet: &Fleet,
-    master: &mut Master,
-    at: &Duals,
-    y: &[f64],
-    floors: &Floors,
-    effort: Effort,
-    meter: &Meter,
-) -> bool {
-    let weight = master.price_weight();
-    let mut choices = improving_columns(fleet, at, weight, floors);
-    let pricing = Pricing {
-        fleet,
-        duals: at,
-        weight,
-        floors,
-        effort,
-    };
-    choices.extend(pricing.improving_patterns(meter));
-    let improving = choices
-        .into_iter()
-        .filter(|choice| master.reduced_cost(choice, y) < -1e-7);
-    let improving: Vec<Choice> = improving.collect();
-    let mut added = false;
-    for choice in improving {
-        added |= master.add(choice);
-    }
-    added
-}
-
-fn mixed(y: &[f64], before: &[f64]) -> Vec<f64> {
-    y.iter()
-        .zip(before)
-        .map(|(y, before)| (1.0 - STABILITY) * y + STABILITY * before)
-        .collect()
 }
 
 fn improving_columns(fleet: &Fleet, duals: &Duals, weight: f64, floors: &Floors) -> Vec<Choice> {
@@ -344,7 +282,7 @@ struct Pricing<'a> {
     /// Weight of prices: 1, or 0 when only feasibility is asked.
     weight: f64,
     floors: &'a Floors,
-    effort: Effort,
+    most_nodes: u64,
 }
 
 impl Pricing<'_> {
@@ -383,14 +321,11 @@ impl Pricing<'_> {
         pattern(
             fleet,
             class,
-            &Terms {
-                value: &value,
-                stay: &|s| self.duals.moves[s],
-                most: &most,
-                size: &|s| fleet.services[s].pod_size(floors.sized[s]),
-            },
-            self.duals.node[class] - self.duals.class[class],
-            self.effort,
+            &value,
+            &|s| self.duals.moves[s],
+            &most,
+            &|s| fleet.services[s].pod_size(floors.sized[s]),
+            self.most_nodes,
         )
     }
 }
@@ -479,34 +414,20 @@ impl Floors {
     }
 }
 
-/// What pods of a service are worth on a node, and what they take.
-pub(crate) struct Terms<'a> {
-    /// Value of a pod, USD/h.
-    pub(crate) value: &'a dyn Fn(usize) -> f64,
-    /// What a pod that is there now is worth more.
-    pub(crate) stay: &'a dyn Fn(usize) -> f64,
-    /// Most pods.
-    pub(crate) most: &'a dyn Fn(usize) -> u32,
-    /// Size of a pod in each dimension.
-    pub(crate) size: &'a dyn Fn(usize) -> Vec<u64>,
-}
-
-/// The most valuable pods of one node of a class, if worth more than `above` USD/h, or else those that must stay; `None` when these
-/// do not fit.
+/// The most valuable pods of one node of a class. `stay` is the value of a pod that is there now on top of `value`.
 pub(crate) fn pattern(
     fleet: &Fleet,
     class: usize,
-    terms: &Terms,
-    above: f64,
-    effort: Effort,
+    value: &dyn Fn(usize) -> f64,
+    stay: &dyn Fn(usize) -> f64,
+    most: &dyn Fn(usize) -> u32,
+    size: &dyn Fn(usize) -> Vec<u64>,
+    most_nodes: u64,
 ) -> Option<Filling> {
     let class = &fleet.classes[class];
-    let Terms {
-        value, stay, size, ..
-    } = terms;
     let mut items = Vec::new();
     for s in 0..fleet.services.len() {
-        let (least, most) = (class.pinned[s], class.most[s].min((terms.most)(s)));
+        let (least, most) = (class.pinned[s], class.most[s].min(most(s)));
         if most < least {
             return None;
         }
@@ -533,8 +454,7 @@ pub(crate) fn pattern(
     Knapsack {
         capacity: &class.capacity,
         services: &fleet.services,
-        above,
-        effort,
+        most_nodes,
     }
     .solve(&items)
 }

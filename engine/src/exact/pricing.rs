@@ -1,10 +1,12 @@
-//! The most valuable pattern of a node, by the knapsack in several dimensions.
+//! The most valuable pattern of a node: a bounded knapsack in several dimensions with conflicts.
+//!
+//! Depth-first branch and bound over the services in descending order of value for the scarcest dimension. The bound of what
+//! remains is the least, over the dimensions, of the fractional knapsack in that dimension alone (Dantzig 1957).
+
+use std::collections::HashMap;
 
 use crate::fleet::{Service, take};
-use crate::knapsack;
-
-/// Units of value of the most valuable pod in the knapsack.
-const UNITS: f64 = (1_u64 << 40) as f64;
+use crate::knapsack::usable;
 
 /// Pods of one service that may go onto a node.
 #[derive(Clone, Debug)]
@@ -27,16 +29,6 @@ pub(crate) struct Knapsack<'a> {
     pub(crate) capacity: &'a [u64],
     /// The services, for the pairs that may not meet.
     pub(crate) services: &'a [Service],
-    /// Only patterns worth more than this, USD/h, are asked for.
-    pub(crate) above: f64,
-    pub(crate) effort: Effort,
-}
-
-/// How hard the most valuable pattern is looked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Effort {
-    /// By how much a pattern must beat the best known to be looked for, as a share of that.
-    pub(crate) tolerance: f64,
     /// Most search nodes; beyond, the best pattern found so far is returned.
     pub(crate) most_nodes: u64,
 }
@@ -53,96 +45,167 @@ pub(crate) struct Filling {
 }
 
 impl Knapsack<'_> {
-    /// The most valuable filling, or what must stay alone when none is worth more than asked for; `None` when that does not fit.
+    /// The most valuable filling; `None` when what must stay does not fit.
     pub(crate) fn solve(&self, items: &[Item]) -> Option<Filling> {
         let mut room = self.capacity.to_vec();
-        let mut filling = Filling::default();
+        let mut base = Filling::default();
         let mut open: Vec<Item> = Vec::new();
         for item in items {
             take(&mut room, &item.size, item.least)?;
             if item.least > 0 {
-                filling.add(item, item.least);
+                base.value += item.value * f64::from(item.least);
+                base.pods.push((item.service, item.least));
             }
-            if item.value > 0.0 && item.most > item.least {
+            let more = item.most - item.least;
+            if item.value > 0.0 && more > 0 {
                 open.push(Item {
                     least: 0,
-                    most: item.most - item.least,
+                    most: more,
                     ..item.clone()
                 });
             }
         }
         let shut = |item: &Item| {
-            let conflict =
-                |(s, _): &(usize, u32)| self.services[*s].conflicts.contains(&item.service);
-            filling.pods.iter().any(conflict)
+            base.pods
+                .iter()
+                .any(|(s, _)| self.services[*s].conflicts.contains(&item.service))
         };
         open.retain(|item| !shut(item) && most_that_fits(&room, &item.size) > 0);
-        if !open.is_empty() {
-            keep_binding(&mut open, &mut room);
-            self.fill(&open, &room, &mut filling);
+        keep_binding(&mut open, &mut room);
+        for (k, room) in room.iter_mut().enumerate() {
+            *room = usable(*room, open.iter().map(|item| item.size[k]));
         }
-        filling.pods.sort_unstable();
-        Some(filling)
-    }
-
-    /// Adds the most valuable of the items to a filling.
-    fn fill(&self, items: &[Item], room: &[u64], filling: &mut Filling) {
-        let scale = UNITS / items.iter().map(|item| item.value).fold(0.0, f64::max);
-        let capacity = whole(room);
-        let sizes: Vec<Vec<i64>> = items.iter().map(|item| whole(&item.size)).collect();
-        let items_in_units: Vec<knapsack::Item> = items
-            .iter()
-            .zip(&sizes)
-            .map(|(item, size)| knapsack::Item {
-                value: in_units(item.value * scale),
-                most: item.most,
-                size,
-            })
-            .collect();
-        let above = ((self.above - filling.value) * scale).max(0.0);
-        let found = knapsack::Knapsack {
-            capacity: &capacity,
-            items: &items_in_units,
-            apart: &self.apart(items),
-            above: in_units(above),
-            tolerance: in_units(above * self.effort.tolerance).max(knapsack::LEAST_TOLERANCE),
-            most_nodes: self.effort.most_nodes,
-            meter: None,
+        open.sort_by(|a, b| density(b, &room).total_cmp(&density(a, &room)));
+        let conflict = |item: &Item| {
+            let conflicts = &self.services[item.service].conflicts;
+            open.iter().any(|other| conflicts.contains(&other.service))
+        };
+        let reached = (!open.iter().any(conflict)).then(HashMap::new);
+        let mut search = Search {
+            knapsack: self,
+            items: &open,
+            orders: orders(&open, &room),
+            counts: vec![0; open.len()],
+            rooms: vec![room; open.len() + 1],
+            reached,
+            best: vec![0; open.len()],
+            best_value: 0.0,
+            nodes: 0,
+        };
+        search.descend(0, 0.0);
+        let (best, best_value, nodes) = (search.best, search.best_value, search.nodes);
+        for (item, count) in open.iter().zip(best).filter(|(_, count)| *count > 0) {
+            match base.pods.iter_mut().find(|(s, _)| *s == item.service) {
+                Some((_, pods)) => *pods += count,
+                None => base.pods.push((item.service, count)),
+            }
         }
-        .solve();
-        filling.nodes = found.nodes;
-        for (index, count) in found.filling.map_or_else(Vec::new, |(_, items)| items) {
-            filling.add(&items[index], count);
-        }
-    }
-
-    /// For each item those that it may not meet; empty when all may.
-    fn apart(&self, items: &[Item]) -> Vec<Vec<bool>> {
-        let conflict = |a: &Item, b: &Item| self.services[a.service].conflicts.contains(&b.service);
-        let apart: Vec<Vec<bool>> = items
-            .iter()
-            .map(|a| {
-                items
-                    .iter()
-                    .map(|b| conflict(a, b) || conflict(b, a))
-                    .collect()
-            })
-            .collect();
-        if apart.iter().flatten().any(|apart| *apart) {
-            apart
-        } else {
-            Vec::new()
-        }
+        base.pods.sort_unstable();
+        Some(Filling {
+            value: base.value + best_value,
+            nodes,
+            ..base
+        })
     }
 }
 
-impl Filling {
-    fn add(&mut self, item: &Item, count: u32) {
-        self.value += item.value * f64::from(count);
-        match self.pods.iter_mut().find(|(s, _)| *s == item.service) {
-            Some((_, pods)) => *pods += count,
-            None => self.pods.push((item.service, count)),
+struct Search<'s, 'k> {
+    knapsack: &'s Knapsack<'k>,
+    items: &'s [Item],
+    /// For each dimension, the items by falling value for their size in it.
+    orders: Vec<Vec<usize>>,
+    counts: Vec<u32>,
+    /// Room left before the item of each depth.
+    rooms: Vec<Vec<u64>>,
+    /// The largest value with which a depth was reached with some room; not kept where items conflict.
+    reached: Option<HashMap<(usize, Vec<u64>), f64>>,
+    best: Vec<u32>,
+    best_value: f64,
+    nodes: u64,
+}
+
+impl Search<'_, '_> {
+    fn descend(&mut self, depth: usize, value: f64) {
+        self.nodes += 1;
+        if value > self.best_value + 1e-12 {
+            self.best_value = value;
+            self.best.copy_from_slice(&self.counts);
         }
+        if depth == self.items.len() || self.nodes > self.knapsack.most_nodes {
+            return;
+        }
+        if value + self.bound(depth) <= self.best_value + 1e-12 || self.was_reached(depth, value) {
+            return;
+        }
+        let item = &self.items[depth];
+        let met = |other: usize| {
+            self.counts[other] > 0
+                && self.knapsack.services[item.service]
+                    .conflicts
+                    .contains(&self.items[other].service)
+        };
+        let most = if (0..depth).any(met) {
+            0
+        } else {
+            most_that_fits(&self.rooms[depth], &item.size).min(item.most)
+        };
+        for count in (0..=most).rev() {
+            let (before, after) = self.rooms.split_at_mut(depth + 1);
+            after[0].copy_from_slice(&before[depth]);
+            if take(&mut after[0], &item.size, count).is_none() {
+                continue;
+            }
+            self.counts[depth] = count;
+            self.descend(depth + 1, value + item.value * f64::from(count));
+            self.counts[depth] = 0;
+            if self.nodes > self.knapsack.most_nodes {
+                return;
+            }
+        }
+    }
+
+    /// Whether the depth was reached with the same room and at least this value: nothing better follows then.
+    fn was_reached(&mut self, depth: usize, value: f64) -> bool {
+        let Some(reached) = &mut self.reached else {
+            return false;
+        };
+        let known = reached
+            .entry((depth, self.rooms[depth].clone()))
+            .or_insert(f64::NEG_INFINITY);
+        let was = *known >= value;
+        *known = known.max(value);
+        was
+    }
+
+    /// No filling of the room left with the items from `depth` on is worth more.
+    fn bound(&self, depth: usize) -> f64 {
+        let room = &self.rooms[depth];
+        let fractional =
+            |(k, order): (usize, &Vec<usize>)| self.fractional(depth, room[k], k, order);
+        self.orders
+            .iter()
+            .enumerate()
+            .map(fractional)
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn fractional(&self, depth: usize, room: u64, k: usize, order: &[usize]) -> f64 {
+        let (mut left, mut value) = (room as f64, 0.0);
+        for item in order
+            .iter()
+            .filter(|i| **i >= depth)
+            .map(|i| &self.items[*i])
+        {
+            let whole = item.size[k] as f64 * f64::from(item.most);
+            if whole <= left {
+                value += item.value * f64::from(item.most);
+                left -= whole;
+            } else {
+                return value + item.value * left / item.size[k] as f64;
+            }
+        }
+        value
     }
 }
 
@@ -165,17 +228,27 @@ fn keep_binding(items: &mut [Item], room: &mut Vec<u64>) {
     *room = kept.iter().map(|k| room[*k]).collect();
 }
 
-/// Sizes as the knapsack takes them.
-fn whole(sizes: &[u64]) -> Vec<i64> {
-    sizes
+/// Value for the share of the scarcest dimension.
+#[allow(clippy::cast_precision_loss)]
+fn density(item: &Item, room: &[u64]) -> f64 {
+    let share = item
+        .size
         .iter()
-        .map(|size| i64::try_from(*size).unwrap_or(i64::MAX))
-        .collect()
+        .zip(room)
+        .map(|(size, room)| *size as f64 / (*room).max(1) as f64)
+        .fold(0.0, f64::max);
+    item.value / share.max(1e-12)
 }
 
-#[allow(clippy::cast_possible_truncation)]
-fn in_units(value: f64) -> i64 {
-    value as i64
+#[allow(clippy::cast_precision_loss)]
+fn orders(items: &[Item], room: &[u64]) -> Vec<Vec<usize>> {
+    let order = |k: usize| {
+        let mut order: Vec<usize> = (0..items.len()).collect();
+        let per_size = |i: &usize| items[*i].value / (items[*i].size[k] as f64).max(1e-9);
+        order.sort_by(|a, b| per_size(b).total_cmp(&per_size(a)));
+        order
+    };
+    (0..room.len()).map(order).collect()
 }
 
 /// How many pods of a size fit into the room.
@@ -274,11 +347,7 @@ mod tests {
             let knapsack = Knapsack {
                 capacity: &capacity,
                 services: &services,
-                above: 0.0,
-                effort: Effort {
-                    tolerance: 0.0,
-                    most_nodes: u64::MAX,
-                },
+                most_nodes: u64::MAX,
             };
             let found = knapsack.solve(&items).map(|filling| filling.value);
             assert_eq!(

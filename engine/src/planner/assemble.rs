@@ -7,14 +7,13 @@ use super::{PlanError, Run};
 use crate::cost::cost;
 use crate::feasibility::violations;
 use crate::fleet::Fleet;
-use crate::parallel;
 use crate::placement::Placement;
 use crate::plan::{
     self, Action, Baseline, BaselineRow, Certificate, Decision, Leaf, Plan, Provenance, Status,
     rows,
 };
 use crate::steps;
-use crate::verify::bound::{Prices, bound, constants, evaluate, gap};
+use crate::verify::bound::{Prices, bound, constants, gap};
 use crate::verify::{VerifiedPlan, verify};
 
 /// The cheapest candidate that can be carried out and that `verify` accepts.
@@ -195,46 +194,14 @@ fn proven(fleet: &Fleet, found: Vec<Certificate>) -> (Option<f64>, Option<Certif
             .filter(|value| value.is_finite())?;
         Some((value, certificate))
     };
-    let single: Vec<Leaf> = found
-        .iter()
-        .filter(|certificate| certificate.leaves.len() == 1)
-        .flat_map(|certificate| certificate.leaves.clone())
-        .collect();
     let best = found
         .into_iter()
-        .map(|certificate| strengthened(fleet, certificate, &single))
         .chain([none])
         .filter_map(valued)
         .reduce(|best, next| if next.0 > best.0 { next } else { best });
     best.map_or((None, None), |(value, certificate)| {
         (Some(value), Some(certificate))
     })
-}
-
-/// A certificate whose leaves take others' multipliers where these prove more.
-fn strengthened(fleet: &Fleet, certificate: Certificate, others: &[Leaf]) -> Certificate {
-    if certificate.leaves.len() == 1 {
-        return certificate;
-    }
-    let strongest = |leaf: &Leaf| {
-        let with = |other: &Leaf| Leaf {
-            branches: leaf.branches.clone(),
-            duals: other.duals.clone(),
-        };
-        let proves = |leaf: &Leaf| {
-            evaluate(fleet, leaf, Prices::Real)
-                .ok()
-                .filter(|value| !value.is_nan())
-                .unwrap_or(f64::NEG_INFINITY)
-        };
-        let known = others.iter().map(with).chain([leaf.clone()]);
-        let valued = known.map(|leaf| (proves(&leaf), leaf));
-        let best = valued.reduce(|best, next| if next.0 > best.0 { next } else { best });
-        best.map_or_else(|| leaf.clone(), |(_, leaf)| leaf)
-    };
-    Certificate {
-        leaves: parallel::map(&certificate.leaves, strongest),
-    }
 }
 
 fn status(fleet: &Fleet, total: f64, bound: Option<f64>) -> Status {

@@ -14,7 +14,7 @@ use crate::limits::Meter;
 use crate::packing::Values;
 use crate::parallel;
 use crate::placement::Placement;
-use crate::plan::{Candidate, Certificate, Leaf, QaoaReport};
+use crate::plan::{Candidate, Certificate, QaoaReport};
 use crate::sampling::{self, Source};
 use crate::scheduler;
 
@@ -266,11 +266,9 @@ impl<'a> Table<'a> {
         let Some(exact) = exact else {
             return Vec::new();
         };
-        let single = |leaf: Leaf| Certificate { leaves: vec![leaf] };
-        let mut certificates = vec![
-            single(exact.relaxation.leaf.clone()),
-            single(exact.relaxation.lowered_leaf()),
-        ];
+        let mut certificates = vec![Certificate {
+            leaves: vec![exact.relaxation.leaf.clone()],
+        }];
         let totals = self
             .rows
             .iter()
