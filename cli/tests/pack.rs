@@ -115,10 +115,7 @@ fn what_cannot_be_packed_is_said() {
 fn all_mistakes_of_a_file_are_told() {
     let folder = folder();
     let path = file(&folder, "bad.vbp", b"2\n10 ten\n1\n3 3 0\n");
-    let run = pack(&path).exits(2);
-    let message = String::from_utf8_lossy(&run.stderr).into_owned();
-    assert!(
-        message.contains("bad.vbp: line 2") && message.contains("bad.vbp: line 4"),
-        "{message}"
-    );
+    pack(&path)
+        .exits(2)
+        .says(&["bad.vbp: line 2", "bad.vbp: line 4"]);
 }
