@@ -283,6 +283,7 @@ impl<'k> Search<'k> {
 
     /// Tries every number of every item that makes room; the others then only take it away.
     fn with_makers_of_room(&mut self, from: usize, value: i64) {
+        self.nodes += 1;
         let Some(&maker) = self.makers.get(from) else {
             if self.room.iter().all(|room| *room >= 0) {
                 self.fill(value);

@@ -6,6 +6,8 @@ use super::{Bin, Instance, Item};
 
 /// Sizes and capacities beyond this are refused, so that sums of them stay exact.
 const MOST: i64 = 1 << 50;
+/// Items in all: each has its place in the answer.
+const MOST_ITEMS: i64 = 1_000_000;
 /// Mistakes beyond this many are not listed.
 const MAX_FAULTS: usize = 100;
 
@@ -67,9 +69,15 @@ impl Reader<'_> {
             ));
             return None;
         }
-        let items = (0..kinds)
+        let items: Vec<Item> = (0..kinds)
             .filter_map(|item| self.item(item, dimensions))
             .collect();
+        let all: i64 = items.iter().map(|item| i64::from(item.count)).sum();
+        if all > MOST_ITEMS {
+            return self.fault(format!(
+                "{all} items in all; at most {MOST_ITEMS} can be packed"
+            ));
+        }
         if !self.faults.is_empty() {
             return None;
         }
@@ -79,24 +87,15 @@ impl Reader<'_> {
             count: None,
         };
         Instance::new(vec![bin], items)
-            .or_else(|| self.fault(format!("more than {} equal items", u32::MAX)))
     }
 
     fn item(&mut self, item: usize, dimensions: usize) -> Option<Item> {
-        let line = self.tokens[self.next].0;
         let name = |k: usize| format!("item {item}, size {}", k + 1);
         let size: Vec<i64> = (0..dimensions)
             .filter_map(|k| self.number(&name(k), -MOST))
             .collect();
         let count = self.number(&format!("item {item}, how many"), 1);
-        let count = count.and_then(|count| {
-            u32::try_from(count).ok().or_else(|| {
-                self.fault(format!(
-                    "line {line}: item {item}: {count} of it are too many; at most {} can be",
-                    u32::MAX
-                ))
-            })
-        });
+        let count = count.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
         Some(Item {
             size,
             count: count?,

@@ -170,6 +170,22 @@ fn equal_items_are_never_told_apart() {
 }
 
 #[test]
+fn items_that_all_make_room_do_not_outrun_the_limits() {
+    let bin = Bin {
+        capacity: vec![20, 20],
+        cost: 1,
+        count: None,
+    };
+    let item = |i: i64| Item {
+        size: vec![7 + i % 5, -1 - i % 3],
+        count: 3,
+    };
+    let instance = Instance::new(vec![bin], (0..60).map(item).collect()).unwrap();
+    let solution = unlimited(Some(20_000), &instance);
+    assert!(solution.cost.is_some_and(|cost| solution.bound <= cost));
+}
+
+#[test]
 fn names_are_those_of_the_file() {
     let instance = read(b"1\n10\n3\n6 1\n4 2\n6 1\n").unwrap();
     assert_eq!(instance.items.len(), 2);
@@ -200,6 +216,7 @@ fn every_mistake_of_a_file_is_told_with_its_line() {
             "computerList: is empty",
         ),
         ("{\"computerList\": 3}", "line 1"),
+        ("1\n10\n2\n5 1000000\n5 1\n", "1000001 items in all"),
     ] {
         let faults = read(text.as_bytes()).unwrap_err();
         assert!(faults[0].contains(expected), "{text:?}: {faults:?}");
