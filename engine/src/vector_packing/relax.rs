@@ -317,16 +317,19 @@ impl<'a> Generator<'a> {
                 scale = scale.min(as_cost(bin.cost) / value(*most));
             }
         }
-        let all: f64 = values
+        let worth = values
             .iter()
             .zip(&self.instance.items)
-            .map(|(units, item)| value(*units) * f64::from(item.count))
-            .sum();
+            .map(|(units, item)| scale * value(*units) * f64::from(item.count));
         let losses = self.instance.bins.iter().zip(most).map(|(bin, most)| {
             let loss = (as_cost(bin.cost) - scale * value(*most)).min(0.0);
             bin.count.map_or(0.0, |count| f64::from(count) * loss)
         });
-        scale * all + losses.sum::<f64>()
+        let (sum, size) = worth.chain(losses).fold((0.0, 0.0), |(sum, size), term| {
+            (sum + term, size + term.abs())
+        });
+        // More than the rounding of as many terms of this size.
+        sum - 1e-12 * size
     }
 }
 
