@@ -493,12 +493,12 @@ pub(crate) fn usable(room: u64, sizes: impl Iterator<Item = u64>) -> u64 {
     room - room.checked_rem(step).unwrap_or(0)
 }
 
-fn gcd(a: u64, b: u64) -> u64 {
+pub(crate) fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn as_f64(value: i64) -> f64 {
+pub(crate) fn as_f64(value: i64) -> f64 {
     value as f64
 }
 

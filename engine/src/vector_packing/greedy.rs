@@ -1,6 +1,7 @@
 //! A packing at once: bin after bin is filled with what is worth most, and the kind that gives most for its cost is taken.
 
 use super::{Instance, Pattern};
+use crate::knapsack::as_f64;
 
 /// Values of items by size alone: the sum of their shares of an average bin, weighed by how scarce each dimension is.
 pub(super) fn values_by_size(instance: &Instance) -> Vec<f64> {
@@ -110,9 +111,4 @@ fn fill(instance: &Instance, bin: usize, order: &[usize], demand: &[u32]) -> Opt
     }
     items.sort_unstable();
     (!items.is_empty()).then_some(Pattern { bin, items })
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn as_f64(value: i64) -> f64 {
-    value as f64
 }

@@ -7,7 +7,7 @@
 
 use super::master::{Duals, Master, Relaxed, cost_of};
 use super::{Instance, Pattern};
-use crate::knapsack::{Found, Item, Knapsack, LEAST_TOLERANCE};
+use crate::knapsack::{Found, Item, Knapsack, LEAST_TOLERANCE, as_f64, gcd};
 use crate::limits::Meter;
 use crate::parallel;
 
@@ -477,15 +477,6 @@ fn between(out: &Duals, center: &Duals, share: f64) -> Duals {
         items: mix(&out.items, &center.items),
         bins: mix(&out.bins, &center.bins),
     }
-}
-
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn as_f64(value: i64) -> f64 {
-    value as f64
 }
 
 #[allow(clippy::cast_precision_loss)]
