@@ -32,7 +32,11 @@ pub struct Cost {
 /// The cost of a placement, feasible or not.
 pub fn cost(fleet: &Fleet, placement: &Placement) -> Cost {
     let nodes_usd_per_hour = nodes(fleet, &placement.nodes(fleet));
-    let spot_evictions_usd_per_hour = spot_evictions(fleet, placement);
+    let groups = || placement.groups.iter();
+    let spot_evictions_usd_per_hour = total(groups().map(|group| {
+        let pods = group.pods.iter().copied().enumerate();
+        spot_evictions(fleet, group.class, pods) * f64::from(group.count)
+    }));
     let services = || fleet.services.iter().enumerate();
     let slo_usd_per_hour =
         total(services().map(|(s, service)| service.level(placement.replicas(s)).slo_usd_per_hour));
@@ -40,7 +44,7 @@ pub fn cost(fleet: &Fleet, placement: &Placement) -> Cost {
         services()
             .map(|(s, service)| service.move_usd_per_hour * f64::from(placement.moves(fleet, s))),
     );
-    let startup = startup(fleet, placement);
+    let startup = total(groups().map(|g| startup(fleet, g.class) * f64::from(g.count)));
     Cost {
         total_usd_per_hour: nodes_usd_per_hour
             + spot_evictions_usd_per_hour
@@ -57,46 +61,44 @@ pub fn cost(fleet: &Fleet, placement: &Placement) -> Cost {
 
 /// Price of nodes by offering: list price, with the committed ones paid in any case and cheaper (or free) to use.
 pub fn nodes(fleet: &Fleet, nodes: &[u32]) -> f64 {
-    let listed = total(
-        fleet
-            .offerings
-            .iter()
-            .zip(nodes)
-            .map(|(o, n)| o.usd_per_hour * f64::from(*n)),
-    );
+    let listed = fleet.offerings.iter().zip(nodes);
+    let listed = total(listed.map(|(o, n)| o.usd_per_hour * f64::from(*n)));
+    listed + commitments(fleet, nodes)
+}
+
+/// What commitments add to the list price of nodes by offering.
+pub(crate) fn commitments(fleet: &Fleet, nodes: &[u32]) -> f64 {
     let commitments = fleet.commitments.iter().map(|commitment| {
         let used = commitment.nodes.min(nodes[commitment.offering]);
         let saved =
             fleet.offerings[commitment.offering].usd_per_hour - commitment.used_usd_per_hour;
         commitment.usd_per_hour * f64::from(commitment.nodes) - saved * f64::from(used)
     });
-    listed + total(commitments)
+    total(commitments)
 }
 
-fn spot_evictions(fleet: &Fleet, placement: &Placement) -> f64 {
-    let group_cost = |group: &crate::placement::Group| {
-        let rate = fleet.offering_of(group.class).interruptions_per_hour;
-        let per_node: f64 = fleet
-            .services
-            .iter()
-            .zip(&group.pods)
-            .map(|(s, pods)| s.usd_per_eviction * f64::from(*pods))
-            .sum();
-        rate * per_node * f64::from(group.count)
-    };
-    total(placement.groups.iter().map(group_cost))
+/// Expected evictions of these pods (service and how many) on one node of a class.
+pub(crate) fn spot_evictions(
+    fleet: &Fleet,
+    class: usize,
+    pods: impl Iterator<Item = (usize, u32)>,
+) -> f64 {
+    let rate = fleet.offering_of(class).interruptions_per_hour;
+    let evictions = pods.map(|(s, pods)| fleet.services[s].usd_per_eviction * f64::from(pods));
+    if rate > 0.0 {
+        rate * total(evictions)
+    } else {
+        0.0
+    }
 }
 
-fn startup(fleet: &Fleet, placement: &Placement) -> f64 {
-    let new = placement
-        .groups
-        .iter()
-        .filter(|group| !fleet.classes[group.class].is_existing());
-    total(
-        new.map(|group| {
-            fleet.offering_of(group.class).startup_usd_per_hour * f64::from(group.count)
-        }),
-    )
+/// The start-up of one node of a class.
+pub(crate) fn startup(fleet: &Fleet, class: usize) -> f64 {
+    if fleet.classes[class].is_existing() {
+        0.0
+    } else {
+        fleet.offering_of(class).startup_usd_per_hour
+    }
 }
 
 /// A sum that is +0 when there is nothing to add (`Iterator::sum` of floats starts from −0).

@@ -2,90 +2,62 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cost::cost;
-use crate::feasibility::excess;
-use crate::fleet::{Fleet, take};
+use crate::fleet::Fleet;
 use crate::limits::Meter;
-use crate::placement::{Group, Placement};
+use crate::placement::Placement;
 use crate::scheduler;
+use crate::standing::{Change, Node, Standing};
 
-/// Work units in which pods are shifted to please the scheduler, 25 a replay.
+/// Work units in which pods are shifted to please the scheduler.
 const SHIFT_WORK: u64 = 25_000;
 
 /// Improves until no step helps or work runs out. A feasible placement stays feasible and gets no dearer.
 pub fn improve(fleet: &Fleet, placement: Placement, meter: &Meter) -> Placement {
-    let mut search = Search::new(fleet, placement, meter);
-    while meter.goes_on() && search.step() {}
-    Placement {
-        groups: search.nodes,
-    }
-    .normalized()
+    let mut search = Search::new(fleet, &placement, Aim::Cheap, meter);
+    while search.goes_on() && search.step() {}
+    search.standing.placement()
 }
 
 /// The same for a placement that the stock scheduler realises; so it does the result.
 pub fn improve_schedulable(fleet: &Fleet, placement: Placement, meter: &Meter) -> Placement {
-    let mut search = Search {
-        schedulable: true,
-        ..Search::new(fleet, placement, meter)
-    };
-    while meter.goes_on() && search.step() {}
-    Placement {
-        groups: search.nodes,
-    }
-    .normalized()
+    let mut search = Search::new(fleet, &placement, Aim::CheapAndSchedulable, meter);
+    while search.goes_on() && search.step() {}
+    search.standing.placement()
 }
 
 /// Gives nodes back whose pods fit elsewhere and replaces nodes by cheaper ones, one at a time, as the stock tools consolidate.
 pub fn consolidate(fleet: &Fleet, placement: Placement, meter: &Meter) -> Placement {
-    let mut search = Search::new(fleet, placement, meter);
-    while meter.goes_on() && (search.drop_nodes() || search.cheaper_nodes()) {}
-    Placement {
-        groups: search.nodes,
-    }
-    .normalized()
+    let mut search = Search::new(fleet, &placement, Aim::Cheap, meter);
+    while search.goes_on() && (search.drop_nodes() || search.cheaper_nodes()) {}
+    search.standing.placement()
 }
 
 /// Changes a placement only until it is feasible; `None` when the search ends before that.
 pub fn until_feasible(fleet: &Fleet, placement: Placement, meter: &Meter) -> Option<Placement> {
-    let mut search = Search::new(fleet, placement, meter);
-    while search.excess > 0.0 {
-        if !meter.goes_on() || !search.step() {
-            return None;
-        }
-    }
-    Some(
-        Placement {
-            groups: search.nodes,
-        }
-        .normalized(),
-    )
+    let mut search = Search::new(fleet, &placement, Aim::Feasible, meter);
+    while search.goes_on() && search.step() {}
+    (search.standing.excess() <= 0.0).then(|| search.standing.placement())
 }
 
 /// Shifts single pods between nodes until the stock scheduler leaves none pending in any order; `None` when that does not succeed.
 pub fn until_schedulable(fleet: &Fleet, placement: Placement, meter: &Meter) -> Option<Placement> {
     let part = meter.part(SHIFT_WORK);
-    let mut search = Search::new(fleet, placement, &part);
-    let mut pending = search.pending(&search.nodes, None)?;
+    let mut search = Search::new(fleet, &placement, Aim::Cheap, &part);
+    let mut pending = search.pending(None)?;
     while pending.total > 0 {
         pending = search.shift_for_scheduler(&pending)?;
     }
-    Some(
-        Placement {
-            groups: search.nodes,
-        }
-        .normalized(),
-    )
+    Some(search.standing.placement())
 }
 
-/// One group a node.
-fn single(placement: Placement) -> Vec<Group> {
-    let one = |group: Group| {
-        (0..group.count).map(move |_| Group {
-            count: 1,
-            ..group.clone()
-        })
-    };
-    placement.groups.into_iter().flat_map(one).collect()
+/// What a search is after.
+#[derive(Clone, Copy, PartialEq)]
+enum Aim {
+    /// It ends as soon as the placement is feasible.
+    Feasible,
+    Cheap,
+    /// Steps must also leave the stock scheduler able to place every pod.
+    CheapAndSchedulable,
 }
 
 /// Pods left pending, over all orders.
@@ -100,28 +72,37 @@ struct Pending {
 
 struct Search<'a> {
     fleet: &'a Fleet,
-    nodes: Vec<Group>,
-    excess: f64,
-    total: f64,
-    /// Whether steps must also leave the stock scheduler able to place every pod.
-    schedulable: bool,
+    standing: Standing<'a>,
+    aim: Aim,
+    /// Classes, cheapest first.
+    by_price: Vec<usize>,
+    /// The same by cell.
+    by_cell: Vec<Vec<usize>>,
     meter: &'a Meter<'a>,
 }
 
 impl<'a> Search<'a> {
-    fn new(fleet: &'a Fleet, placement: Placement, meter: &'a Meter) -> Self {
-        let (excess, total) = (
-            excess(fleet, &placement),
-            cost(fleet, &placement).total_usd_per_hour,
-        );
+    fn new(fleet: &'a Fleet, placement: &Placement, aim: Aim, meter: &'a Meter) -> Self {
+        let price = |class: &usize| fleet.offering_of(*class).usd_per_hour;
+        let mut by_price: Vec<usize> = (0..fleet.classes.len()).collect();
+        by_price.sort_by(|a, b| price(a).total_cmp(&price(b)));
+        let mut by_cell = vec![Vec::new(); 2 * fleet.zones.len()];
+        for class in &by_price {
+            by_cell[fleet.offering_of(*class).cell].push(*class);
+        }
         Self {
             fleet,
-            nodes: single(placement),
-            excess,
-            total,
-            schedulable: false,
+            standing: Standing::new(fleet, placement),
+            aim,
+            by_cell,
+            by_price,
             meter,
         }
+    }
+
+    fn goes_on(&self) -> bool {
+        let is_done = self.aim == Aim::Feasible && self.standing.excess() <= 0.0;
+        !is_done && self.meter.goes_on()
     }
 
     fn step(&mut self) -> bool {
@@ -129,50 +110,46 @@ impl<'a> Search<'a> {
             || self.cheaper_nodes()
             || self.fewer_replicas()
             || self.merge_nodes()
-            || (self.excess > 0.0 && self.shift_pods())
+            || (self.standing.excess() > 0.0 && self.shift_pods())
     }
 
-    /// Takes over the candidate when it is closer to feasible, or as close and cheaper.
-    fn accept(&mut self, nodes: Vec<Group>) -> bool {
-        self.meter.spend(20);
-        let candidate = Placement { groups: nodes };
-        let total = cost(self.fleet, &candidate).total_usd_per_hour;
-        if self.excess <= 0.0 && total >= self.total - 1e-9 {
-            return false;
+    /// Makes a change when it brings the placement closer to feasible, or leaves it as close and makes it cheaper.
+    fn accept(&mut self, change: Change) -> bool {
+        self.meter.spend(1 + change.len() as u64);
+        let (before, total) = (self.standing.excess(), self.standing.total());
+        let undo = self.standing.apply(change);
+        let excess = self.standing.excess();
+        let closer = excess < before - 1e-9;
+        let cheaper = excess <= before && self.standing.total() < total - 1e-9;
+        let accepted =
+            (closer || cheaper) && (self.aim != Aim::CheapAndSchedulable || self.is_schedulable());
+        if accepted {
+            self.standing.keep();
+        } else {
+            self.standing.revert(undo);
         }
-        let excess = excess(self.fleet, &candidate);
-        let better =
-            excess < self.excess - 1e-9 || (excess <= self.excess && total < self.total - 1e-9);
-        let better = better && (!self.schedulable || self.is_schedulable(&candidate));
-        if better {
-            (self.nodes, self.excess, self.total) = (candidate.groups, excess, total);
-        }
-        better
+        accepted
     }
 
-    fn is_schedulable(&self, candidate: &Placement) -> bool {
-        self.meter.spend(500);
-        let placement = candidate.clone().normalized();
+    fn is_schedulable(&self) -> bool {
+        let placement = self.standing.placement();
         (0..scheduler::ORDERS).all(|seed| {
-            scheduler::replay(self.fleet, &placement, seed)
-                .pending
-                .is_empty()
+            self.meter.spend(scheduler::work(&placement));
+            let replay = scheduler::replay(self.fleet, &placement, seed);
+            replay.pending.is_empty()
         })
     }
 
-    /// What the scheduler leaves pending on these nodes; `None` as soon as it is not fewer than before.
-    fn pending(&self, nodes: &[Group], before: Option<&Pending>) -> Option<Pending> {
-        let placement = Placement {
-            groups: nodes.to_vec(),
-        }
-        .normalized();
+    /// What the scheduler leaves pending; `None` as soon as it is not fewer than before.
+    fn pending(&self, before: Option<&Pending>) -> Option<Pending> {
+        let placement = self.standing.placement();
         let mut orders: Vec<u64> = (0..scheduler::ORDERS).collect();
         if let Some(before) = before {
             orders.sort_by_key(|order| !before.orders.contains(order));
         }
         let mut pending = Pending::default();
         for order in orders {
-            self.meter.spend(25);
+            self.meter.spend(scheduler::work(&placement));
             for (service, pods) in scheduler::replay(self.fleet, &placement, order).pending {
                 pending.total += pods;
                 pending.orders.insert(order);
@@ -188,18 +165,20 @@ impl<'a> Search<'a> {
     /// Moves one pod to a node of another cell, or takes one off, so that fewer are left pending; the first such change, pods of the
     /// services that wait most often first.
     fn shift_for_scheduler(&mut self, before: &Pending) -> Option<Pending> {
-        let replicas = self.replicas();
-        let mut services: Vec<usize> = (0..replicas.len()).collect();
+        let mut services: Vec<usize> = (0..self.fleet.services.len()).collect();
         services.sort_by_key(|s| std::cmp::Reverse(before.services.get(s).copied().unwrap_or(0)));
+        let indices = self.indices(|_| true);
         for s in services {
-            for from in 0..self.nodes.len() {
-                let cell = |i: usize| self.fleet.offering_of(self.nodes[i].class).cell;
-                let elsewhere = (0..self.nodes.len()).filter(|to| cell(*to) != cell(from));
-                for to in elsewhere.map(Some).chain([None]).collect::<Vec<_>>() {
+            for from in &indices {
+                let elsewhere = indices
+                    .iter()
+                    .filter(|to| self.cell(**to) != self.cell(*from));
+                let targets: Vec<_> = elsewhere.copied().map(Some).chain([None]).collect();
+                for to in targets {
                     if !self.meter.goes_on() {
                         return None;
                     }
-                    if let Some(pending) = self.shift(s, from, to, &replicas, before) {
+                    if let Some(pending) = self.shift(s, *from, to, before) {
                         return Some(pending);
                     }
                 }
@@ -214,236 +193,283 @@ impl<'a> Search<'a> {
         s: usize,
         from: usize,
         to: Option<usize>,
-        replicas: &[u32],
         before: &Pending,
     ) -> Option<Pending> {
-        let has_room = |to: usize| self.has_room(&self.nodes[to], s, replicas);
-        if self.nodes[from].pods[s] == 0 || !to.is_none_or(has_room) {
-            return None;
+        let change = self.one_moved(s, from, to)?;
+        self.meter.spend(2);
+        let undo = self.standing.apply(change);
+        let pending = if self.standing.excess() > 0.0 {
+            None
+        } else {
+            self.pending(Some(before))
+        };
+        match &pending {
+            Some(_) => self.standing.keep(),
+            None => self.standing.revert(undo),
         }
-        let mut nodes = self.nodes.clone();
-        nodes[from].pods[s] -= 1;
-        to.iter().for_each(|to| nodes[*to].pods[s] += 1);
-        let placement = Placement { groups: nodes };
-        if excess(self.fleet, &placement) > 0.0 {
-            return None;
-        }
-        let pending = self.pending(&placement.groups, Some(before))?;
-        self.nodes = placement.groups;
-        Some(pending)
+        pending
     }
 
-    /// Moves one pod to another node.
+    /// The change that moves one pod to a node with room for it, or takes it off.
+    fn one_moved(&self, s: usize, from: usize, to: Option<usize>) -> Option<Change> {
+        let source = self
+            .standing
+            .node(from)
+            .filter(|node| node.pods_of(s) > 0)?;
+        let mut change = vec![(from, Some(source.without_one(s)))];
+        if let Some(to) = to {
+            let target = self.standing.node(to)?;
+            if !self.standing.has_room(target, self.standing.taken(to), s) {
+                return None;
+            }
+            change.push((to, Some(target.with(s, 1))));
+        }
+        Some(change)
+    }
+
+    /// Moves pods, one at a time, that have part in what is broken.
     fn shift_pods(&mut self) -> bool {
-        let replicas = self.replicas();
-        for from in 0..self.nodes.len() {
-            for s in (0..replicas.len())
-                .filter(|s| self.nodes[from].pods[*s] > 0)
-                .collect::<Vec<_>>()
-            {
-                for to in 0..self.nodes.len() {
-                    if from == to
-                        || !self.meter.goes_on()
-                        || !self.has_room(&self.nodes[to], s, &replicas)
-                    {
-                        continue;
+        let mut shifted = false;
+        let indices = self.indices(|_| true);
+        for from in &indices {
+            let Some(node) = self.standing.node(*from) else {
+                continue;
+            };
+            let services: Vec<usize> = node.pods.iter().map(|(s, _)| *s).collect();
+            for s in services {
+                for to in indices.iter().filter(|to| *to != from) {
+                    if !self.goes_on() {
+                        return shifted;
                     }
-                    let mut nodes = self.nodes.clone();
-                    nodes[from].pods[s] -= 1;
-                    nodes[to].pods[s] += 1;
-                    if self.accept(nodes) {
-                        return true;
+                    if !self.standing.is_suspect(*from, s) {
+                        break;
+                    }
+                    if let Some(change) = self.one_moved(s, *from, Some(*to))
+                        && self.accept(change)
+                    {
+                        shifted = true;
+                        break;
                     }
                 }
             }
         }
-        false
+        shifted
     }
 
     fn price(&self, class: usize) -> f64 {
         self.fleet.offering_of(class).usd_per_hour
     }
 
-    /// Gives a node back and spreads its pods over the others, dearest for its pods first.
+    /// Cell of the node at an index.
+    fn cell(&self, index: usize) -> Option<usize> {
+        let node = self.standing.node(index)?;
+        Some(self.fleet.offering_of(node.class).cell)
+    }
+
+    /// Indices of nodes, ascending.
+    fn indices(&self, which: impl Fn(&Node) -> bool) -> Vec<usize> {
+        let nodes = self.standing.nodes().filter(|(_, node)| which(node));
+        nodes.map(|(index, _)| index).collect()
+    }
+
+    /// Indices of nodes that may be given back, ascending.
+    fn movable(&self) -> Vec<usize> {
+        self.indices(|node| !self.fleet.classes[node.class].kept)
+    }
+
+    /// Gives nodes back and spreads their pods over the others, dearest for its pods first.
     fn drop_nodes(&mut self) -> bool {
-        let mut order: Vec<usize> = (0..self.nodes.len())
-            .filter(|i| !self.fleet.classes[self.nodes[*i].class].kept)
-            .collect();
-        let per_pod = |i: &usize| {
-            self.price(self.nodes[*i].class)
-                / (1.0 + f64::from(self.nodes[*i].pods.iter().sum::<u32>()))
+        let per_pod = |index: &usize| {
+            let node = self.standing.node(*index);
+            node.map_or(0.0, |node| {
+                self.price(node.class) / (1.0 + f64::from(node.count()))
+            })
         };
+        let mut order = self.movable();
         order.sort_by(|a, b| per_pod(b).total_cmp(&per_pod(a)));
+        let pods = |index: &usize| self.standing.node(*index).map_or(0, Node::count);
+        let mut fullest = self.indices(|_| true);
+        fullest.sort_by_key(|index| std::cmp::Reverse(pods(index)));
+        let mut dropped = false;
         for index in order {
-            if !self.meter.goes_on() {
-                return false;
-            }
-            let dropped = self.nodes[index].clone();
-            let mut rest = self.nodes.clone();
-            rest.remove(index);
-            let cell = self.fleet.offering_of(dropped.class).cell;
+            let cell = self.cell(index);
             for same_cell in [true, false] {
-                let here = |class: usize| !same_cell || self.fleet.offering_of(class).cell == cell;
-                if let Some(nodes) = self.absorb(rest.clone(), &dropped.pods, &here)
-                    && self.accept(nodes)
-                {
-                    return true;
+                if !self.goes_on() {
+                    return dropped;
                 }
-            }
-        }
-        false
-    }
-
-    /// First fit of pods into nodes of the classes allowed, the fullest node first.
-    fn absorb(
-        &self,
-        mut nodes: Vec<Group>,
-        pods: &[u32],
-        allowed: &dyn Fn(usize) -> bool,
-    ) -> Option<Vec<Group>> {
-        let replicas = self.replicas();
-        let mut order: Vec<usize> = (0..nodes.len())
-            .filter(|i| allowed(nodes[*i].class))
-            .collect();
-        order.sort_by_key(|i| std::cmp::Reverse(nodes[*i].pods.iter().sum::<u32>()));
-        let mut services: Vec<usize> = (0..pods.len()).filter(|s| pods[*s] > 0).collect();
-        services.sort_by_key(|s| std::cmp::Reverse(self.fleet.services[*s].request[0]));
-        for s in services {
-            for _ in 0..pods[s] {
-                let target = order
+                let targets = fullest
                     .iter()
-                    .find(|i| self.has_room(&nodes[**i], s, &replicas))?;
-                nodes[*target].pods[s] += 1;
+                    .copied()
+                    .filter(|to| *to != index && (!same_cell || self.cell(*to) == cell));
+                if let Some(change) = self.absorbed(index, targets)
+                    && self.accept(change)
+                {
+                    dropped = true;
+                    break;
+                }
             }
         }
-        Some(nodes)
+        dropped
     }
 
-    fn replicas(&self) -> Vec<u32> {
-        let services = 0..self.fleet.services.len();
-        services
-            .map(|s| self.nodes.iter().map(|node| node.pods[s]).sum())
-            .collect()
-    }
-
-    fn has_room(&self, node: &Group, s: usize, replicas: &[u32]) -> bool {
-        let (class, service) = (&self.fleet.classes[node.class], &self.fleet.services[s]);
-        if node.pods[s] >= class.most[s].min(service.node_limit(replicas[s]))
-            || service.conflicts.iter().any(|other| node.pods[*other] > 0)
-        {
-            return false;
+    /// The change that gives a node back and puts its pods onto others by first fit, larger requests first.
+    fn absorbed(
+        &self,
+        index: usize,
+        targets: impl Iterator<Item = usize> + Clone,
+    ) -> Option<Change> {
+        let mut pods = self.standing.node(index)?.pods.clone();
+        pods.sort_by_key(|(s, _)| std::cmp::Reverse(self.fleet.services[*s].request[0]));
+        let mut changed: BTreeMap<usize, (Node, Vec<u64>)> = BTreeMap::new();
+        for (s, mut left) in pods {
+            for to in targets.clone() {
+                let (Some(node), taken) = (self.standing.node(to), self.standing.taken(to)) else {
+                    continue;
+                };
+                loop {
+                    let (node, taken) = match changed.get(&to) {
+                        Some((node, taken)) => (node, taken.as_slice()),
+                        None => (node, taken),
+                    };
+                    if left == 0 || !self.standing.has_room(node, taken, s) {
+                        break;
+                    }
+                    let sizes = taken.iter().zip(self.standing.size(s));
+                    let taken = sizes.map(|(taken, size)| taken.saturating_add(*size));
+                    changed.insert(to, (node.with(s, 1), taken.collect()));
+                    left -= 1;
+                }
+                if left == 0 {
+                    break;
+                }
+            }
+            self.meter.spend(1);
+            if left > 0 {
+                return None;
+            }
         }
-        let size = |s: usize| self.fleet.services[s].pod_size(replicas[s]);
-        class
-            .room_beside(&node.pods, size)
-            .is_some_and(|mut room| take(&mut room, &size(s), 1).is_some())
+        let changed = changed.into_iter().map(|(to, (node, _))| (to, Some(node)));
+        Some(changed.chain([(index, None)]).collect())
     }
 
-    /// Replaces a node by a cheaper one: an existing one that is unused, or a new one.
+    /// Replaces nodes by cheaper ones: existing ones that are unused, or new ones.
     fn cheaper_nodes(&mut self) -> bool {
-        for index in 0..self.nodes.len() {
-            let class = self.nodes[index].class;
-            if self.fleet.classes[class].kept {
+        let mut replaced = false;
+        for index in self.movable() {
+            let Some(node) = self.standing.node(index).cloned() else {
                 continue;
-            }
-            for other in self.cheaper_classes(self.price(class), class) {
-                if !self.meter.goes_on() {
-                    return false;
+            };
+            for at in 0..self.by_price.len() {
+                let class = self.by_price[at];
+                if self.price(class) > self.price(node.class) {
+                    break;
                 }
-                let mut nodes = self.nodes.clone();
-                nodes[index].class = other;
-                if self.accept(nodes) {
-                    return true;
+                if class == node.class || !self.may_hold(class, index) {
+                    continue;
+                }
+                if !self.goes_on() {
+                    return replaced;
+                }
+                let node = Node {
+                    class,
+                    ..node.clone()
+                };
+                if self.accept(vec![(index, Some(node))]) {
+                    replaced = true;
+                    break;
                 }
             }
         }
-        false
+        replaced
     }
 
-    /// Classes whose nodes cost at most as much, cheapest first, where one more may be used.
-    fn cheaper_classes(&self, price: f64, except: usize) -> Vec<usize> {
-        let used = |class: usize| self.nodes.iter().filter(|node| node.class == class).count();
-        let free = |class: &usize| {
-            self.fleet.classes[*class]
-                .count()
-                .is_none_or(|count| used(*class) < count as usize)
-        };
-        let mut classes: Vec<usize> = (0..self.fleet.classes.len())
-            .filter(|class| *class != except && self.price(*class) <= price && free(class))
-            .collect();
-        classes.sort_by(|a, b| self.price(*a).total_cmp(&self.price(*b)));
-        classes
+    /// Whether the pods of a node may do on one of another class; while the placement is not feasible, too little room is no reason.
+    fn may_hold(&self, class: usize, index: usize) -> bool {
+        let holds = || self.holds(class, self.standing.taken(index));
+        self.standing.is_free(class) && (self.standing.excess() > 0.0 || holds())
     }
 
-    /// Takes one replica away where fewer are admissible, from the node with the fewest pods.
+    /// Takes replicas away where fewer are admissible, from the node with the fewest pods first.
     fn fewer_replicas(&mut self) -> bool {
-        let replicas = self.replicas();
-        for s in (0..replicas.len())
-            .filter(|s| replicas[*s] > 0 && self.fleet.services[*s].is_admissible(replicas[*s] - 1))
-        {
-            let mut with: Vec<usize> = (0..self.nodes.len())
-                .filter(|i| self.nodes[*i].pods[s] > 0)
-                .collect();
-            with.sort_by_key(|i| self.nodes[*i].pods.iter().sum::<u32>());
+        let mut fewer = false;
+        for s in 0..self.fleet.services.len() {
+            let mut with = self.indices(|node| node.pods_of(s) > 0);
+            let pods = |index: &usize| self.standing.node(*index).map_or(0, Node::count);
+            with.sort_by_key(pods);
             for index in with {
-                let mut nodes = self.nodes.clone();
-                nodes[index].pods[s] -= 1;
-                if self.meter.goes_on() && self.accept(nodes) {
-                    return true;
+                let less = self.standing.replicas(s).checked_sub(1);
+                if !less.is_some_and(|less| self.fleet.services[s].is_admissible(less)) {
+                    break;
+                }
+                if !self.goes_on() {
+                    return fewer;
+                }
+                while let Some(change) = self.one_moved(s, index, None)
+                    && self.accept(change)
+                {
+                    fewer = true;
                 }
             }
         }
-        false
+        fewer
     }
 
     /// Replaces two nodes of a cell by one cheaper than both.
     fn merge_nodes(&mut self) -> bool {
-        for first in 0..self.nodes.len() {
-            for second in first + 1..self.nodes.len() {
-                let (a, b) = (self.nodes[first].class, self.nodes[second].class);
-                let cell = self.fleet.offering_of(a).cell;
-                let fixed = self.fleet.classes[a].kept || self.fleet.classes[b].kept;
-                if fixed || cell != self.fleet.offering_of(b).cell {
-                    continue;
+        let mut merged = false;
+        let indices = self.movable();
+        for (at, first) in indices.iter().enumerate() {
+            for second in &indices[at + 1..] {
+                if !self.goes_on() {
+                    return merged;
                 }
-                let price = self.price(a) + self.price(b);
-                for class in self
-                    .cheaper_classes(price, usize::MAX)
-                    .into_iter()
-                    .filter(|c| self.fleet.offering_of(*c).cell == cell)
-                {
-                    let pods: Vec<u32> = self.nodes[first]
-                        .pods
-                        .iter()
-                        .zip(&self.nodes[second].pods)
-                        .map(|(x, y)| x + y)
-                        .collect();
-                    if !self.meter.goes_on() {
-                        return false;
-                    }
-                    if !self.holds(class, &pods) {
-                        continue;
-                    }
-                    let mut nodes = self.nodes.clone();
-                    nodes[first] = Group {
-                        class,
-                        count: 1,
-                        pods,
-                    };
-                    nodes.remove(second);
-                    if self.accept(nodes) {
-                        return true;
-                    }
-                }
+                merged |= self.cell(*first) == self.cell(*second) && self.merge(*first, *second);
+            }
+        }
+        merged
+    }
+
+    fn merge(&mut self, first: usize, second: usize) -> bool {
+        let (Some(a), Some(b)) = (self.standing.node(first), self.standing.node(second)) else {
+            return false;
+        };
+        let price = self.price(a.class) + self.price(b.class);
+        let taken = self.standing.taken(first).iter();
+        let taken: Vec<u64> = taken
+            .zip(self.standing.taken(second))
+            .map(|(a, b)| a.saturating_add(*b))
+            .collect();
+        let cell = self.fleet.offering_of(a.class).cell;
+        let cheaper = self.by_cell[cell].iter().copied();
+        let cheaper = cheaper.take_while(|class| self.price(*class) <= price);
+        let classes: Vec<usize> = cheaper
+            .filter(|class| self.standing.is_free(*class) && self.holds(*class, &taken))
+            .collect();
+        if classes.is_empty() {
+            return false;
+        }
+        let both = b
+            .pods
+            .iter()
+            .fold(a.clone(), |node, (s, n)| node.with(*s, *n));
+        for class in classes {
+            let node = Node {
+                class,
+                ..both.clone()
+            };
+            if self.accept(vec![(first, Some(node)), (second, None)]) {
+                return true;
             }
         }
         false
     }
 
-    /// Whether the pods fit a node of the class by size.
-    fn holds(&self, class: usize, pods: &[u32]) -> bool {
-        let replicas = self.replicas();
-        let size = |s: usize| self.fleet.services[s].pod_size(replicas[s]);
-        self.fleet.classes[class].room_beside(pods, size).is_some()
+    /// Whether a node of the class has room for what pods take.
+    fn holds(&self, class: usize, taken: &[u64]) -> bool {
+        let capacity = &self.fleet.classes[class].capacity;
+        taken
+            .iter()
+            .zip(capacity)
+            .all(|(taken, room)| taken <= room)
     }
 }

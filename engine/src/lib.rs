@@ -50,6 +50,7 @@ pub mod limits;
 pub mod packing;
 mod parallel;
 pub mod sampling;
+mod standing;
 pub mod surrogate;
 pub mod vector_packing;
 

@@ -239,6 +239,14 @@ impl Fleet {
     }
 }
 
+impl Limit {
+    /// The left-hand side for nodes by offering.
+    pub fn sum(&self, nodes: &[u32]) -> f64 {
+        let terms = self.coefficients.iter().zip(nodes);
+        terms.fold(0.0, |sum, (c, n)| sum + c * f64::from(*n))
+    }
+}
+
 impl Service {
     /// The level of a total replica count; the highest known one stands for counts beyond.
     pub fn level(&self, replicas: u32) -> &Level {

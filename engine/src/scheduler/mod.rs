@@ -26,7 +26,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::fleet::Fleet;
-use crate::placement::Placement;
+use crate::placement::{Group, Placement};
 
 use arrival::Pod;
 pub use enlarge::make_schedulable;
@@ -57,6 +57,13 @@ pub fn replay(fleet: &Fleet, placement: &Placement, seed: u64) -> Replay {
         pending: pending.into_iter().collect(),
         placement: outcome.nodes.placement(),
     }
+}
+
+/// About the work units of one replay: every pod looks at every group of equal nodes.
+pub(crate) fn work(placement: &Placement) -> u64 {
+    let pods = |group: &Group| u64::from(group.count * group.pods.iter().sum::<u32>());
+    let pods: u64 = placement.groups.iter().map(pods).sum();
+    1 + pods * placement.groups.len() as u64 / 50
 }
 
 /// The end of a replay.
