@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::mem;
 
 use crate::limits::Meter;
 
@@ -16,6 +17,8 @@ use crate::limits::Meter;
 const NODES_A_LOOK: u64 = 1 << 12;
 /// Steps of the search for prices of the dimensions.
 const PRICE_STEPS: u32 = 200;
+/// The same further down, from the prices above.
+const RENEWED_STEPS: u32 = 40;
 /// The least tolerance: bounds are taken in floating point.
 pub(crate) const LEAST_TOLERANCE: i64 = 1 << 10;
 /// What is added to a bound in floating point: more than its error, as long as the sum of all values stays below 2^50.
@@ -43,6 +46,9 @@ pub(crate) struct Knapsack<'a> {
     pub(crate) above: i64,
     /// By how much a filling must beat the best known to be looked for; [`LEAST_TOLERANCE`] or more.
     pub(crate) tolerance: i64,
+    /// After how many decisions about items, from the root on, prices are made anew. Worth its time where sizes differ much: beside a large item
+    /// another dimension is scarce than without it.
+    pub(crate) renewed: u32,
     /// Most search nodes; beyond, the best found so far is returned with a bound above it.
     pub(crate) most_nodes: u64,
     /// Ends the search as well; nothing is charged.
@@ -113,7 +119,7 @@ impl Knapsack<'_> {
     /// The linear relaxation's bound at the prices found, everything that makes room included.
     fn relaxed_bound(&self) -> i64 {
         let capacity = self.most_room();
-        let prices = prices(self.items, &capacity);
+        let prices = prices(self.items, &capacity, &[], PRICE_STEPS);
         let paid = |size: &[i64]| -> f64 {
             let positive = size.iter().map(|size| as_f64(*size.max(&0)));
             positive
@@ -130,8 +136,9 @@ impl Knapsack<'_> {
     }
 }
 
-/// Prices of a unit of each dimension, at least 0, that make about the least of `Σ price · room + Σ most · max(0, value − Σ price · size)`.
-fn prices(items: &[Item], room: &[i64]) -> Vec<f64> {
+/// Prices of a unit of each dimension, at least 0, that make about the least of `Σ price · room + Σ most · max(0, value − Σ price · size)`,
+/// searched from some on where there are any.
+fn prices(items: &[Item], room: &[i64], start: &[f64], steps: u32) -> Vec<f64> {
     let dimensions = room.len();
     let scale: Vec<f64> = room.iter().map(|room| as_f64(*room).max(1.0)).collect();
     let share = |item: &Item, k: usize| as_f64(item.size[k].max(0)) / scale[k];
@@ -143,10 +150,17 @@ fn prices(items: &[Item], room: &[i64]) -> Vec<f64> {
     let worth: Vec<(f64, f64)> = (0..items.len())
         .map(|i| (as_f64(items[i].value), most(i)))
         .collect();
-    let mut prices = vec![0.0; dimensions];
+    let mut prices = match start {
+        [] => vec![0.0; dimensions],
+        start => start
+            .iter()
+            .zip(&scale)
+            .map(|(price, scale)| price * scale)
+            .collect(),
+    };
     let mut best = (f64::INFINITY, prices.clone());
     let (mut pace, mut since) = (1.0, 0);
-    for _ in 0..PRICE_STEPS {
+    for _ in 0..steps {
         let mut bound: f64 = prices.iter().sum();
         let mut left = vec![1.0; dimensions];
         for (shares, (value, most)) in shares.chunks_exact(dimensions).zip(&worth) {
@@ -201,24 +215,31 @@ fn prices(items: &[Item], room: &[i64]) -> Vec<f64> {
         .collect()
 }
 
-struct Search<'k> {
-    knapsack: &'k Knapsack<'k>,
-    /// Items that make room in some dimension.
-    makers: Vec<usize>,
-    /// The other items by falling value for their weight.
-    order: Vec<usize>,
-    /// Most of each item that a bin could ever hold.
-    most: Vec<u32>,
-    /// Weight of each item at the prices.
-    weight: Vec<f64>,
+/// How items are weighed, by item.
+#[derive(Default)]
+struct Scales {
+    /// Price of a unit of each dimension.
     prices: Vec<f64>,
-    room: Vec<i64>,
-    counts: Vec<u32>,
-    /// The place of each item in the order.
+    /// Weight of one at the prices.
+    weight: Vec<f64>,
+    /// Most that fit.
+    most: Vec<u32>,
+    /// Place in the falling order of value for weight.
     rank: Vec<usize>,
     /// The largest value with which an item and what comes after it was reached with some room. Kept where there are several of an item: the
     /// same room is then soon reached in many ways.
     reached: Option<HashMap<(usize, Vec<i64>), i64>>,
+}
+
+struct Search<'k> {
+    knapsack: &'k Knapsack<'k>,
+    /// Items that make room in some dimension.
+    makers: Vec<usize>,
+    /// The other items of value.
+    others: Vec<usize>,
+    scales: Scales,
+    room: Vec<i64>,
+    counts: Vec<u32>,
     /// Items that still fit, one list after the other for each depth.
     candidates: Vec<usize>,
     best: Vec<(usize, u32)>,
@@ -237,39 +258,14 @@ impl<'k> Search<'k> {
         let items = knapsack.items;
         let makes_room = |i: &usize| items[*i].size.iter().any(|size| *size < 0);
         let useful = |i: &usize| items[*i].most > 0 && !makes_room(i) && items[*i].value > 0;
-        let usable = knapsack.usable();
-        let prices = prices(items, &usable);
-        let paid = |item: &Item| -> f64 {
-            let sizes = item.size.iter().zip(&prices);
-            sizes.map(|(size, price)| as_f64(*size) * price).sum()
-        };
-        let weight: Vec<f64> = items.iter().map(paid).collect();
-        let mut order: Vec<usize> = (0..items.len()).filter(useful).collect();
-        let most_room = knapsack.most_room();
-        let most: Vec<u32> = items
-            .iter()
-            .map(|item| most_that_fits(item, &most_room))
-            .collect();
-        let density = |i: usize| as_f64(items[i].value) / weight[i].max(1e-300);
-        order.sort_by(|a, b| density(*b).total_cmp(&density(*a)));
-        let mut rank = vec![0; items.len()];
-        order
-            .iter()
-            .enumerate()
-            .for_each(|(at, item)| rank[*item] = at);
-        let several = order.iter().any(|item| most[*item] > 1);
         Self {
             knapsack,
-            rank,
-            reached: (several && knapsack.apart.is_empty()).then(HashMap::new),
             makers: (0..items.len())
                 .filter(|i| makes_room(i) && items[*i].most > 0)
                 .collect(),
-            order,
-            most,
-            weight,
-            prices,
-            room: usable,
+            others: (0..items.len()).filter(useful).collect(),
+            scales: Scales::default(),
+            room: knapsack.usable(),
             counts: vec![0; items.len()],
             candidates: Vec::new(),
             best: Vec::new(),
@@ -315,8 +311,8 @@ impl<'k> Search<'k> {
     fn fill(&mut self, value: i64) {
         self.note(value);
         let start = self.candidates.len();
-        for at in 0..self.order.len() {
-            let item = self.order[at];
+        for at in 0..self.others.len() {
+            let item = self.others[at];
             let met = self
                 .makers
                 .iter()
@@ -325,14 +321,84 @@ impl<'k> Search<'k> {
                 self.candidates.push(item);
             }
         }
-        let weight: f64 = self
-            .room
-            .iter()
-            .zip(&self.prices)
-            .map(|(room, price)| as_f64(*room) * price)
-            .sum();
-        self.descend(start, weight, value);
+        self.scales.prices.clear();
+        self.descend_anew(start, value, 0);
         self.candidates.truncate(start);
+    }
+
+    /// Takes every number of the first candidate, or none of it, with prices and an order made anew; after enough such decisions they stay as
+    /// they are.
+    fn descend_anew(&mut self, from: usize, value: i64, decisions: u32) {
+        let to = self.candidates.len();
+        if from == to {
+            return;
+        }
+        let scales = self.scales_for(from);
+        let above = mem::replace(&mut self.scales, scales);
+        let room = self.room.iter().zip(&self.scales.prices);
+        let weight = room.map(|(room, price)| as_f64(*room) * price).sum();
+        if decisions >= self.knapsack.renewed {
+            self.descend(from, weight, value);
+        } else if !self.is_hopeless(value, from, to, weight) {
+            let item = self.candidates[from];
+            let one = self.knapsack.items[item].value;
+            for count in (0..=most_that_fits(&self.knapsack.items[item], &self.room)).rev() {
+                self.nodes += 1;
+                if self.is_over() {
+                    self.leave_open(value, from, to, weight);
+                    break;
+                }
+                let filled = value.saturating_add(one.saturating_mul(i64::from(count)));
+                self.put(item, count);
+                self.note(filled);
+                for next in from + 1..to {
+                    let other = self.candidates[next];
+                    if self.fits(other) && (count == 0 || !self.are_apart(item, other)) {
+                        self.candidates.push(other);
+                    }
+                }
+                self.descend_anew(to, filled, decisions + 1);
+                self.candidates.truncate(to);
+                self.take_out(item, count);
+            }
+        }
+        self.scales = above;
+    }
+
+    /// Prices for the room left, and the candidates from `from` on in the order of their density by them.
+    fn scales_for(&mut self, from: usize) -> Scales {
+        let items: Vec<Item> = self.candidates[from..]
+            .iter()
+            .map(|item| self.knapsack.items[*item])
+            .collect();
+        let start = &self.scales.prices;
+        let steps = if start.is_empty() {
+            PRICE_STEPS
+        } else {
+            RENEWED_STEPS
+        };
+        let prices = prices(&items, &self.room, start, steps);
+        let count = self.knapsack.items.len();
+        let (mut weight, mut most, mut rank) = (vec![0.0; count], vec![0; count], vec![0; count]);
+        for i in &self.candidates[from..] {
+            let item = &self.knapsack.items[*i];
+            let sizes = item.size.iter().zip(&prices);
+            weight[*i] = sizes.map(|(size, price)| as_f64(*size) * price).sum();
+            most[*i] = most_that_fits(item, &self.room);
+        }
+        let density = |i: usize| as_f64(self.knapsack.items[i].value) / weight[i].max(1e-300);
+        let candidates = &mut self.candidates[from..];
+        candidates.sort_by(|a, b| density(*b).total_cmp(&density(*a)));
+        let order = candidates.iter().enumerate();
+        order.for_each(|(at, item)| rank[*item] = at);
+        let several = candidates.iter().any(|item| most[*item] > 1);
+        Scales {
+            prices,
+            weight,
+            most,
+            rank,
+            reached: (several && self.knapsack.apart.is_empty()).then(HashMap::new),
+        }
     }
 
     /// Puts in every number of every candidate from `from` on, and then candidates after it.
@@ -353,7 +419,7 @@ impl<'k> Search<'k> {
             );
             for count in (1..=most).rev() {
                 let filled = value.saturating_add(one.saturating_mul(i64::from(count)));
-                let left = weight_left - self.weight[item] * f64::from(count);
+                let left = weight_left - self.scales.weight[item] * f64::from(count);
                 self.nodes += 1;
                 if filled <= self.best_value && self.is_hopeless(filled, at + 1, to, left) {
                     continue;
@@ -383,10 +449,10 @@ impl<'k> Search<'k> {
 
     /// Whether what comes after an item was reached with the same room and at least this value: nothing better follows then.
     fn was_reached(&mut self, item: usize, value: i64) -> bool {
-        let Some(reached) = &mut self.reached else {
+        let Some(reached) = &mut self.scales.reached else {
             return false;
         };
-        match reached.entry((self.rank[item], self.room.clone())) {
+        match reached.entry((self.scales.rank[item], self.room.clone())) {
             Entry::Vacant(entry) => {
                 entry.insert(value);
                 false
@@ -416,8 +482,8 @@ impl<'k> Search<'k> {
     fn bound(&self, from: usize, to: usize, weight_left: f64) -> i64 {
         let (mut left, mut value) = (weight_left.max(0.0), 0.0);
         for item in &self.candidates[from..to] {
-            let most = f64::from(self.most[*item]);
-            let weight = self.weight[*item] * most;
+            let most = f64::from(self.scales.most[*item]);
+            let weight = self.scales.weight[*item] * most;
             let worth = as_f64(self.knapsack.items[*item].value) * most;
             if weight > left {
                 value += worth * (left / weight);

@@ -1,11 +1,9 @@
 //! From replicas in cells to nodes with pods: greedy filling by value for money, then local improvement elsewhere.
 
-use crate::exact::{Column, pattern};
+use crate::exact::{Column, Precision, pattern};
 use crate::fleet::Fleet;
 use crate::placement::{Group, Placement};
 
-/// Search nodes a filling may take.
-const FILLING_NODES: u64 = 400;
 /// Worth of leaving a pod alone that may not be moved, USD/h: more than any node costs.
 const UNMOVABLE: f64 = 1e4;
 
@@ -260,7 +258,7 @@ impl<'a> Packer<'a> {
             &stay,
             &most,
             &size,
-            FILLING_NODES,
+            Precision::GREEDY,
         )?;
         let mut pods = vec![0; self.fleet.services.len()];
         filling.pods.iter().for_each(|(s, n)| pods[*s] = *n);

@@ -76,6 +76,18 @@ pub(crate) struct Relaxed {
     pub(crate) duals: Duals,
     /// Simplex iterations.
     pub(crate) iterations: u64,
+    /// By what share of its price a new node may be worth more, by the duals.
+    pub(crate) beyond: f64,
+}
+
+impl Duals {
+    /// Lowers what pods are worth in the leaf until no new node is worth more than its price, when it is now by this share at most: a node that
+    /// seems to pay counts in the bound as often as it could be bought.
+    pub(crate) fn lower(&mut self, share: f64) {
+        let pods = self.leaf.duals.iter_mut();
+        let worth = pods.filter(|(name, value)| name.starts_with("pods/") && **value > 0.0);
+        worth.for_each(|(_, value)| *value /= 1.0 + share);
+    }
 }
 
 impl<'a> Master<'a> {
@@ -225,6 +237,7 @@ impl<'a> Master<'a> {
             weights: columns[self.fixed..].to_vec(),
             duals: self.duals(solution.dual_rows()),
             iterations: u64::try_from(solved.simplex_iteration_count()).unwrap_or(0),
+            beyond: 0.0,
         }
     }
 

@@ -14,11 +14,10 @@ mod rows;
 
 pub use column::Column;
 pub(crate) use column::{Prices, cheapest, within_spot_share};
-pub(crate) use pricing::Filling;
+pub(crate) use pricing::{Filling, Precision, pattern};
 
 use branch::{Goal, Tree};
 use master::{Choice, Duals, Master, Objective, Relaxed};
-use pricing::{Item, Knapsack};
 
 use crate::cost::cost;
 use crate::fleet::{Fleet, Service};
@@ -29,10 +28,11 @@ use crate::placement::Placement;
 use crate::plan::Leaf;
 use crate::problem::Survive;
 
-/// Search nodes of one pricing problem, as long as that finds columns.
-const QUICK_NODES: u64 = 300;
-/// Search nodes of one pricing problem before it is believed that no column improves.
-const PRICING_NODES: u64 = 20_000;
+/// How well patterns are searched for, one after the other as long as no column improves: by how much of its price a node's pattern may be
+/// missed, and search nodes.
+const PRICING: [(f64, u64); 3] = [(1e-2, 1_000), (1e-3, 5_000), (1e-5, 20_000)];
+/// Decisions about pods in a pricing problem with prices of their own.
+const RENEWED: u32 = 10;
 /// Rounds of column generation after which the duals are taken as they are.
 const MOST_ROUNDS: usize = 400;
 /// Further dives for plans in whole numbers, as the leaf's rank and the first decision's: one dive alone is easily led astray.
@@ -217,24 +217,27 @@ fn generate(
 ) -> Option<(Relaxed, usize)> {
     let mut last = None;
     for round in 0..most_rounds {
-        let relaxed = master.relax()?;
+        let mut relaxed = master.relax()?;
         meter.spend(relaxed.iterations + 50);
         let weight = master.price_weight();
         let mut added = false;
         for choice in improving_columns(fleet, &relaxed.duals, weight, floors) {
             added |= master.add(choice);
         }
-        for most_nodes in [QUICK_NODES, PRICING_NODES] {
+        for (tolerance, most_nodes) in PRICING {
             let pricing = Pricing {
                 fleet,
                 duals: &relaxed.duals,
                 weight,
                 floors,
+                tolerance,
                 most_nodes,
             };
-            for choice in pricing.improving_patterns(meter) {
+            let (patterns, beyond) = pricing.improving_patterns(meter);
+            for choice in patterns {
                 added |= master.add(choice);
             }
+            relaxed.beyond = beyond;
             if added {
                 break;
             }
@@ -244,7 +247,9 @@ fn generate(
             break;
         }
     }
-    last
+    let (mut relaxed, rounds) = last?;
+    relaxed.duals.lower(relaxed.beyond);
+    Some((relaxed, rounds))
 }
 
 fn improving_columns(fleet: &Fleet, duals: &Duals, weight: f64, floors: &Floors) -> Vec<Choice> {
@@ -282,26 +287,32 @@ struct Pricing<'a> {
     /// Weight of prices: 1, or 0 when only feasibility is asked.
     weight: f64,
     floors: &'a Floors,
+    tolerance: f64,
     most_nodes: u64,
 }
 
 impl Pricing<'_> {
-    /// For each class the best pattern that its nodes lack, where one improves.
-    fn improving_patterns(&self, meter: &Meter) -> Vec<Choice> {
+    /// For each class the best pattern that its nodes lack, where one improves; and by what share of its price a new node may at most be worth
+    /// more than that.
+    fn improving_patterns(&self, meter: &Meter) -> (Vec<Choice>, f64) {
         let classes: Vec<usize> = (0..self.fleet.classes.len()).collect();
         let priced = parallel::map(&classes, |class| self.best_pattern(*class));
         let mut choices = Vec::new();
+        let mut beyond: f64 = 0.0;
         for (class, filling) in classes.into_iter().zip(priced) {
             let Some(filling) = filling else { continue };
-            meter.spend(1 + filling.nodes / 100);
-            let reduced = self.duals.node[class] - filling.value - self.duals.class[class];
-            if reduced < -1e-7 {
+            meter.spend(1 + filling.nodes / 10);
+            let price = self.duals.node[class];
+            if !self.fleet.classes[class].is_existing() && price > 0.0 {
+                beyond = beyond.max(filling.bound / price - 1.0);
+            }
+            if price - filling.value - self.duals.class[class] < -1e-7 {
                 let mut pods = vec![0; self.fleet.services.len()];
                 filling.pods.iter().for_each(|(s, n)| pods[*s] = *n);
                 choices.push(Choice::Pattern(class, pods));
             }
         }
-        choices
+        (choices, beyond)
     }
 
     /// The best pattern with pods sized and limited as at the floors' replica counts.
@@ -314,9 +325,18 @@ impl Pricing<'_> {
             self.duals.pods[s][offering.cell] - evictions
         };
         let most = |s: usize| {
+            let bounds = fleet.services[s].bounds(offering.cluster);
             fleet.services[s]
                 .node_limit(floors.sized[s])
+                .min(bounds.map_or(0, |bounds| bounds.max).min(floors.sized[s]))
                 .max(fleet.classes[class].pinned[s])
+        };
+        let price = self.duals.node[class];
+        let precision = Precision {
+            above: price - self.duals.class[class],
+            tolerance: self.tolerance * price.abs(),
+            renewed: RENEWED,
+            most_nodes: self.most_nodes,
         };
         pattern(
             fleet,
@@ -325,7 +345,7 @@ impl Pricing<'_> {
             &|s| self.duals.moves[s],
             &most,
             &|s| fleet.services[s].pod_size(floors.sized[s]),
-            self.most_nodes,
+            precision,
         )
     }
 }
@@ -412,51 +432,6 @@ impl Floors {
             }
         }
     }
-}
-
-/// The most valuable pods of one node of a class. `stay` is the value of a pod that is there now on top of `value`.
-pub(crate) fn pattern(
-    fleet: &Fleet,
-    class: usize,
-    value: &dyn Fn(usize) -> f64,
-    stay: &dyn Fn(usize) -> f64,
-    most: &dyn Fn(usize) -> u32,
-    size: &dyn Fn(usize) -> Vec<u64>,
-    most_nodes: u64,
-) -> Option<Filling> {
-    let class = &fleet.classes[class];
-    let mut items = Vec::new();
-    for s in 0..fleet.services.len() {
-        let (least, most) = (class.pinned[s], class.most[s].min(most(s)));
-        if most < least {
-            return None;
-        }
-        let stays = class.now[s].min(most);
-        if stays > 0 {
-            items.push(Item {
-                service: s,
-                value: value(s) + stay(s),
-                least,
-                most: stays,
-                size: size(s),
-            });
-        }
-        if most > stays {
-            items.push(Item {
-                service: s,
-                value: value(s),
-                least: 0,
-                most: most - stays,
-                size: size(s),
-            });
-        }
-    }
-    Knapsack {
-        capacity: &class.capacity,
-        services: &fleet.services,
-        most_nodes,
-    }
-    .solve(&items)
 }
 
 /// Plans in whole numbers: packed from the columns that weigh most, and from a dive whose first decision is the likeliest but `detour`.

@@ -1,36 +1,47 @@
-//! The most valuable pattern of a node: a bounded knapsack in several dimensions with conflicts.
-//!
-//! Depth-first branch and bound over the services in descending order of value for the scarcest dimension. The bound of what
-//! remains is the least, over the dimensions, of the fractional knapsack in that dimension alone (Dantzig 1957).
+//! The most valuable pattern of a node: pods of services as a knapsack in whole numbers ([`crate::knapsack`]).
 
-use std::collections::HashMap;
+use crate::fleet::{Fleet, Service, take};
+use crate::knapsack::{self, LEAST_TOLERANCE};
 
-use crate::fleet::{Service, take};
-use crate::knapsack::usable;
+/// About the sum of all values in whole numbers.
+const SCALE: f64 = (1_u64 << 48) as f64;
 
 /// Pods of one service that may go onto a node.
 #[derive(Clone, Debug)]
-pub(crate) struct Item {
+struct Item {
     /// Index of the service.
-    pub(crate) service: usize,
+    service: usize,
     /// Value of one pod, USD/h.
-    pub(crate) value: f64,
+    value: f64,
     /// Fewest pods; they count whatever their value.
-    pub(crate) least: u32,
+    least: u32,
     /// Most pods.
-    pub(crate) most: u32,
+    most: u32,
     /// Size of one pod.
-    pub(crate) size: Vec<u64>,
+    size: Vec<u64>,
 }
 
-/// A knapsack: items may be two entries of one service (pods that stay are worth more than pods that come).
-pub(crate) struct Knapsack<'a> {
-    /// Capacity in each dimension.
-    pub(crate) capacity: &'a [u64],
-    /// The services, for the pairs that may not meet.
-    pub(crate) services: &'a [Service],
-    /// Most search nodes; beyond, the best pattern found so far is returned.
+/// How well a pattern is searched for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Precision {
+    /// Only patterns worth more, in USD/h, are asked for.
+    pub(crate) above: f64,
+    /// By how much, in USD/h, a pattern must beat the best known to be looked for.
+    pub(crate) tolerance: f64,
+    /// Decisions from the root on with prices made anew ([`knapsack::Knapsack::renewed`]).
+    pub(crate) renewed: u32,
+    /// Most search nodes.
     pub(crate) most_nodes: u64,
+}
+
+impl Precision {
+    /// For a good pattern in little time.
+    pub(crate) const GREEDY: Self = Self {
+        above: f64::NEG_INFINITY,
+        tolerance: 0.0,
+        renewed: 2,
+        most_nodes: 400,
+    };
 }
 
 /// A pattern with its value.
@@ -38,175 +49,158 @@ pub(crate) struct Knapsack<'a> {
 pub(crate) struct Filling {
     /// Sum of the values.
     pub(crate) value: f64,
-    /// Pods by service.
+    /// No pattern is worth more.
+    pub(crate) bound: f64,
+    /// Pods by service, ascending.
     pub(crate) pods: Vec<(usize, u32)>,
     /// Search nodes visited.
     pub(crate) nodes: u64,
 }
 
-impl Knapsack<'_> {
-    /// The most valuable filling; `None` when what must stay does not fit.
-    pub(crate) fn solve(&self, items: &[Item]) -> Option<Filling> {
-        let mut room = self.capacity.to_vec();
-        let mut base = Filling::default();
-        let mut open: Vec<Item> = Vec::new();
-        for item in items {
-            take(&mut room, &item.size, item.least)?;
-            if item.least > 0 {
-                base.value += item.value * f64::from(item.least);
-                base.pods.push((item.service, item.least));
-            }
-            let more = item.most - item.least;
-            if item.value > 0.0 && more > 0 {
-                open.push(Item {
-                    least: 0,
-                    most: more,
-                    ..item.clone()
-                });
-            }
+/// The most valuable pods of one node of a class; what must stay alone when no pattern is worth as much as was asked for, `None` when not even
+/// that fits. `stay` is the value of a pod that is there now on top of `value`.
+pub(crate) fn pattern(
+    fleet: &Fleet,
+    class: usize,
+    value: &dyn Fn(usize) -> f64,
+    stay: &dyn Fn(usize) -> f64,
+    most: &dyn Fn(usize) -> u32,
+    size: &dyn Fn(usize) -> Vec<u64>,
+    precision: Precision,
+) -> Option<Filling> {
+    let class = &fleet.classes[class];
+    let mut items = Vec::new();
+    for s in (0..fleet.services.len()).filter(|s| class.most[*s] > 0) {
+        let (least, most) = (class.pinned[s], class.most[s].min(most(s)));
+        if most < least {
+            return None;
         }
-        let shut = |item: &Item| {
-            base.pods
-                .iter()
-                .any(|(s, _)| self.services[*s].conflicts.contains(&item.service))
-        };
-        open.retain(|item| !shut(item) && most_that_fits(&room, &item.size) > 0);
-        keep_binding(&mut open, &mut room);
-        for (k, room) in room.iter_mut().enumerate() {
-            *room = usable(*room, open.iter().map(|item| item.size[k]));
+        let stays = class.now[s].min(most);
+        if stays > 0 {
+            items.push(Item {
+                service: s,
+                value: value(s) + stay(s),
+                least,
+                most: stays,
+                size: size(s),
+            });
         }
-        open.sort_by(|a, b| density(b, &room).total_cmp(&density(a, &room)));
-        let conflict = |item: &Item| {
-            let conflicts = &self.services[item.service].conflicts;
-            open.iter().any(|other| conflicts.contains(&other.service))
-        };
-        let reached = (!open.iter().any(conflict)).then(HashMap::new);
-        let mut search = Search {
-            knapsack: self,
-            items: &open,
-            orders: orders(&open, &room),
-            counts: vec![0; open.len()],
-            rooms: vec![room; open.len() + 1],
-            reached,
-            best: vec![0; open.len()],
-            best_value: 0.0,
-            nodes: 0,
-        };
-        search.descend(0, 0.0);
-        let (best, best_value, nodes) = (search.best, search.best_value, search.nodes);
-        for (item, count) in open.iter().zip(best).filter(|(_, count)| *count > 0) {
-            match base.pods.iter_mut().find(|(s, _)| *s == item.service) {
-                Some((_, pods)) => *pods += count,
-                None => base.pods.push((item.service, count)),
-            }
+        if most > stays {
+            items.push(Item {
+                service: s,
+                value: value(s),
+                least: 0,
+                most: most - stays,
+                size: size(s),
+            });
         }
-        base.pods.sort_unstable();
-        Some(Filling {
-            value: base.value + best_value,
-            nodes,
-            ..base
+    }
+    best(&class.capacity, &fleet.services, &items, precision)
+}
+
+/// The most valuable choice of items; two may be of one service (pods that stay are worth more than pods that come).
+fn best(
+    capacity: &[u64],
+    services: &[Service],
+    items: &[Item],
+    precision: Precision,
+) -> Option<Filling> {
+    let mut room = capacity.to_vec();
+    let mut filling = Filling::default();
+    let mut open: Vec<Item> = Vec::new();
+    for item in items {
+        take(&mut room, &item.size, item.least)?;
+        if item.least > 0 {
+            filling.value += item.value * f64::from(item.least);
+            filling.pods.push((item.service, item.least));
+        }
+        let more = item.most - item.least;
+        if item.value > 0.0 && more > 0 {
+            open.push(Item {
+                least: 0,
+                most: more,
+                ..item.clone()
+            });
+        }
+    }
+    let conflicts = |a: usize, b: usize| services[a].conflicts.binary_search(&b).is_ok();
+    let shut = |item: &Item| {
+        filling
+            .pods
+            .iter()
+            .any(|(s, _)| conflicts(*s, item.service))
+    };
+    open.retain(|item| !shut(item) && most_that_fits(&room, &item.size) > 0);
+    keep_binding(&mut open, &mut room);
+    let most = |item: &Item| f64::from(item.most.min(most_that_fits(&room, &item.size)));
+    let total: f64 = open.iter().map(|item| item.value * most(item)).sum();
+    filling.bound = filling.value;
+    if open.is_empty() || total <= 0.0 {
+        return Some(filling);
+    }
+    let scale = SCALE / total;
+    let sizes: Vec<Vec<i64>> = open.iter().map(|item| whole_sizes(&item.size)).collect();
+    let whole_items: Vec<knapsack::Item> = open
+        .iter()
+        .zip(&sizes)
+        .map(|(item, size)| knapsack::Item {
+            value: whole(item.value * scale),
+            most: item.most,
+            size,
         })
+        .collect();
+    let may_not_meet = open
+        .iter()
+        .any(|a| open.iter().any(|b| conflicts(a.service, b.service)));
+    let apart: Vec<Vec<bool>> = open
+        .iter()
+        .filter(|_| may_not_meet)
+        .map(|a| {
+            open.iter()
+                .map(|b| conflicts(a.service, b.service))
+                .collect()
+        })
+        .collect();
+    let found = knapsack::Knapsack {
+        capacity: &whole_sizes(&room),
+        items: &whole_items,
+        apart: &apart,
+        above: whole(((precision.above - filling.value) * scale).clamp(0.0, 2.0 * SCALE)),
+        tolerance: whole(precision.tolerance * scale).max(LEAST_TOLERANCE),
+        renewed: precision.renewed,
+        most_nodes: precision.most_nodes,
+        meter: None,
     }
+    .solve();
+    filling.nodes = found.nodes;
+    filling.bound += as_usd(found.bound, scale);
+    if let Some((_, chosen)) = found.filling {
+        for (index, count) in chosen {
+            let item = &open[index];
+            filling.value += item.value * f64::from(count);
+            match filling.pods.iter_mut().find(|(s, _)| *s == item.service) {
+                Some((_, pods)) => *pods += count,
+                None => filling.pods.push((item.service, count)),
+            }
+        }
+    }
+    filling.pods.sort_unstable();
+    Some(filling)
 }
 
-struct Search<'s, 'k> {
-    knapsack: &'s Knapsack<'k>,
-    items: &'s [Item],
-    /// For each dimension, the items by falling value for their size in it.
-    orders: Vec<Vec<usize>>,
-    counts: Vec<u32>,
-    /// Room left before the item of each depth.
-    rooms: Vec<Vec<u64>>,
-    /// The largest value with which a depth was reached with some room; not kept where items conflict.
-    reached: Option<HashMap<(usize, Vec<u64>), f64>>,
-    best: Vec<u32>,
-    best_value: f64,
-    nodes: u64,
+#[allow(clippy::cast_precision_loss)]
+fn as_usd(value: i64, scale: f64) -> f64 {
+    value as f64 / scale
 }
 
-impl Search<'_, '_> {
-    fn descend(&mut self, depth: usize, value: f64) {
-        self.nodes += 1;
-        if value > self.best_value + 1e-12 {
-            self.best_value = value;
-            self.best.copy_from_slice(&self.counts);
-        }
-        if depth == self.items.len() || self.nodes > self.knapsack.most_nodes {
-            return;
-        }
-        if value + self.bound(depth) <= self.best_value + 1e-12 || self.was_reached(depth, value) {
-            return;
-        }
-        let item = &self.items[depth];
-        let met = |other: usize| {
-            self.counts[other] > 0
-                && self.knapsack.services[item.service]
-                    .conflicts
-                    .contains(&self.items[other].service)
-        };
-        let most = if (0..depth).any(met) {
-            0
-        } else {
-            most_that_fits(&self.rooms[depth], &item.size).min(item.most)
-        };
-        for count in (0..=most).rev() {
-            let (before, after) = self.rooms.split_at_mut(depth + 1);
-            after[0].copy_from_slice(&before[depth]);
-            if take(&mut after[0], &item.size, count).is_none() {
-                continue;
-            }
-            self.counts[depth] = count;
-            self.descend(depth + 1, value + item.value * f64::from(count));
-            self.counts[depth] = 0;
-            if self.nodes > self.knapsack.most_nodes {
-                return;
-            }
-        }
-    }
+#[allow(clippy::cast_possible_truncation)]
+fn whole(value: f64) -> i64 {
+    value as i64
+}
 
-    /// Whether the depth was reached with the same room and at least this value: nothing better follows then.
-    fn was_reached(&mut self, depth: usize, value: f64) -> bool {
-        let Some(reached) = &mut self.reached else {
-            return false;
-        };
-        let known = reached
-            .entry((depth, self.rooms[depth].clone()))
-            .or_insert(f64::NEG_INFINITY);
-        let was = *known >= value;
-        *known = known.max(value);
-        was
-    }
-
-    /// No filling of the room left with the items from `depth` on is worth more.
-    fn bound(&self, depth: usize) -> f64 {
-        let room = &self.rooms[depth];
-        let fractional =
-            |(k, order): (usize, &Vec<usize>)| self.fractional(depth, room[k], k, order);
-        self.orders
-            .iter()
-            .enumerate()
-            .map(fractional)
-            .fold(f64::INFINITY, f64::min)
-    }
-
-    #[allow(clippy::cast_precision_loss)]
-    fn fractional(&self, depth: usize, room: u64, k: usize, order: &[usize]) -> f64 {
-        let (mut left, mut value) = (room as f64, 0.0);
-        for item in order
-            .iter()
-            .filter(|i| **i >= depth)
-            .map(|i| &self.items[*i])
-        {
-            let whole = item.size[k] as f64 * f64::from(item.most);
-            if whole <= left {
-                value += item.value * f64::from(item.most);
-                left -= whole;
-            } else {
-                return value + item.value * left / item.size[k] as f64;
-            }
-        }
-        value
-    }
+fn whole_sizes(size: &[u64]) -> Vec<i64> {
+    let whole = |size: &u64| i64::try_from(*size).unwrap_or(i64::MAX);
+    size.iter().map(whole).collect()
 }
 
 /// Leaves out dimensions in which no item takes a larger share than in another one.
@@ -228,31 +222,8 @@ fn keep_binding(items: &mut [Item], room: &mut Vec<u64>) {
     *room = kept.iter().map(|k| room[*k]).collect();
 }
 
-/// Value for the share of the scarcest dimension.
-#[allow(clippy::cast_precision_loss)]
-fn density(item: &Item, room: &[u64]) -> f64 {
-    let share = item
-        .size
-        .iter()
-        .zip(room)
-        .map(|(size, room)| *size as f64 / (*room).max(1) as f64)
-        .fold(0.0, f64::max);
-    item.value / share.max(1e-12)
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn orders(items: &[Item], room: &[u64]) -> Vec<Vec<usize>> {
-    let order = |k: usize| {
-        let mut order: Vec<usize> = (0..items.len()).collect();
-        let per_size = |i: &usize| items[*i].value / (items[*i].size[k] as f64).max(1e-9);
-        order.sort_by(|a, b| per_size(b).total_cmp(&per_size(a)));
-        order
-    };
-    (0..room.len()).map(order).collect()
-}
-
 /// How many pods of a size fit into the room.
-pub(crate) fn most_that_fits(room: &[u64], size: &[u64]) -> u32 {
+fn most_that_fits(room: &[u64], size: &[u64]) -> u32 {
     let fits = size
         .iter()
         .zip(room)
@@ -344,12 +315,13 @@ mod tests {
                     }
                 })
                 .collect();
-            let knapsack = Knapsack {
-                capacity: &capacity,
-                services: &services,
+            let precision = Precision {
+                above: f64::NEG_INFINITY,
+                tolerance: 0.0,
+                renewed: 3,
                 most_nodes: u64::MAX,
             };
-            let found = knapsack.solve(&items).map(|filling| filling.value);
+            let found = best(&capacity, &services, &items, precision).map(|filling| filling.value);
             assert_eq!(
                 found,
                 naive(&capacity, &items, &mut Vec::new()),

@@ -190,7 +190,12 @@ fn best_filling(fleet: &Fleet, plan: &Plan, leaf: &Leaf, offering: usize) -> exa
         &|_| 0.0,
         &most,
         &size,
-        MOST_SEARCHED,
+        exact::Precision {
+            above: f64::NEG_INFINITY,
+            tolerance: 0.0,
+            renewed: 10,
+            most_nodes: MOST_SEARCHED,
+        },
     )
     .unwrap_or_default()
 }

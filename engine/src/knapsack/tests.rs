@@ -61,6 +61,7 @@ impl Owned {
             items: &self.items(),
             apart: &self.apart,
             above,
+            renewed: u32::try_from(self.sizes.len() / 2).unwrap(),
             tolerance,
             most_nodes,
             meter: None,

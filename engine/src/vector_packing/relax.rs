@@ -443,6 +443,7 @@ impl<'g> Pricing<'g> {
             items: &items,
             apart: &self.apart,
             above: self.prices[bin],
+            renewed: 0,
             tolerance: as_units(effort.tolerance * as_f64(self.prices[bin])).max(LEAST_TOLERANCE),
             most_nodes: effort.most_nodes,
             meter: Some(self.meter),
