@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::master::{Choice, Master, Relaxed};
-use super::{Floors, MOST_ROUNDS, generate};
+use super::{Effort, Floors, generate, lower};
 use crate::fleet::Fleet;
 use crate::limits::Meter;
 use crate::plan::{Branch, Leaf};
@@ -61,11 +61,13 @@ impl Tree {
     pub(super) fn root(
         fleet: &Fleet,
         master: &mut Master,
+        effort: Effort,
         meter: &Meter,
     ) -> Option<(Self, Relaxed)> {
         let mut search = Search {
             fleet,
             master,
+            effort,
             meter,
         };
         let (open, solved) = search.solve(Vec::new())?;
@@ -91,6 +93,7 @@ impl Tree {
         let mut search = Search {
             fleet,
             master,
+            effort: Effort::SOUND,
             meter,
         };
         while self.open.len() < most_leaves && meter.goes_on() {
@@ -144,6 +147,7 @@ impl Tree {
         let mut search = Search {
             fleet,
             master,
+            effort: Effort::SOUND,
             meter,
         };
         let mut leaves: Vec<&Open> = self.open.iter().collect();
@@ -174,6 +178,7 @@ impl Tree {
 struct Search<'s, 'm> {
     fleet: &'s Fleet,
     master: &'s mut Master<'m>,
+    effort: Effort,
     meter: &'s Meter<'s>,
 }
 
@@ -200,8 +205,17 @@ impl Search<'_, '_> {
             };
             return Some((open, None));
         }
-        let (relaxed, rounds) =
-            generate(self.fleet, self.master, &floors, MOST_ROUNDS, self.meter)?;
+        let (mut relaxed, rounds) =
+            generate(self.fleet, self.master, &floors, self.effort, self.meter)?;
+        let weight = self.master.price_weight();
+        lower(
+            self.fleet,
+            &mut relaxed,
+            weight,
+            &floors,
+            self.effort,
+            self.meter,
+        );
         let sunk = self.fleet.sunk_usd_per_hour();
         let open = Open {
             branches,

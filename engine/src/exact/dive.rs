@@ -4,14 +4,14 @@
 //! them has put on nodes; the pods on the nodes are its replicas.
 
 use super::master::{Choice, Master, Relaxed};
-use super::{Floors, generate, rounding};
+use super::{Effort, Floors, generate, rounding};
 use crate::cost::cost;
 use crate::fleet::Fleet;
 use crate::limits::Meter;
 use crate::placement::Placement;
 
-/// Rounds of column generation after each decision.
-const ROUNDS: usize = 60;
+/// Of the fractions above one half, how many are rounded up at once: one in so many.
+const AT_ONCE: usize = 8;
 /// Decisions that may turn out wrong.
 const MOST_TAKEN_BACK: usize = 20;
 /// Plans that are returned.
@@ -53,20 +53,25 @@ fn descend(
 ) {
     let sunk = fleet.sunk_usd_per_hour();
     let mut bounds: Vec<(f64, f64)> = Vec::new();
-    let mut last: Option<(usize, f64)> = None;
-    let mut taken_back = 0;
-    while let Some((relaxed, _)) = generate(fleet, master, floors, ROUNDS, meter) {
+    let mut last: Vec<(usize, f64)> = Vec::new();
+    let (mut taken_back, mut at_once) = (0, AT_ONCE);
+    while let Some((relaxed, _)) = generate(fleet, master, floors, Effort::DIVING, meter) {
         let known = bounds.len();
         let new = master.choices[known..].iter();
         bounds.extend(new.map(|choice| (0.0, floors.most_weight(fleet, choice))));
         if relaxed.broken > 1e-6 {
-            // The last decision was wrong: forbid it instead, and go on.
-            let Some((index, least)) = last.take().filter(|_| taken_back < MOST_TAKEN_BACK) else {
+            // The last decision was wrong: forbid it instead, and go on; of several at once nobody knows which one.
+            if last.is_empty() || taken_back >= MOST_TAKEN_BACK {
                 return;
-            };
+            }
             taken_back += 1;
-            bounds[index] = (least, least);
-            master.bound(index, least, least);
+            at_once = usize::MAX;
+            let only = last.len() == 1;
+            for (index, least) in last.drain(..) {
+                let most = if only { least } else { bounds[index].1 };
+                bounds[index] = (least, most);
+                master.bound(index, least, most);
+            }
             continue;
         }
         if let Some(plan) = rounding::completed(fleet, &master.choices, &relaxed.weights) {
@@ -76,24 +81,34 @@ fn descend(
             .iter()
             .map(|(usd, _)| *usd)
             .fold(f64::INFINITY, f64::min);
-        let decisions = decisions(master, &relaxed, &bounds, std::mem::take(&mut detour));
+        let detour = std::mem::take(&mut detour);
+        let decisions = decisions(master, &relaxed, &bounds, detour, at_once);
         if decisions.is_empty() || relaxed.objective + sunk >= best || !meter.goes_on() {
             return;
         }
+        last.clear();
         for (index, least) in decisions {
-            last = Some((index, bounds[index].0.max(least - 1.0)));
+            if relaxed
+                .weights
+                .get(index)
+                .is_none_or(|weight| *weight < least - WHOLE)
+            {
+                last.push((index, bounds[index].0.max(least - 1.0)));
+            }
             bounds[index].0 = least;
             master.bound(index, least, bounds[index].1);
         }
     }
 }
 
-/// Lower bounds to set next: every whole part of the patterns' weights, and the largest fraction but `detour` rounded up.
+/// Lower bounds to set next: every whole part of the patterns' weights, and the largest fractions but `detour` rounded up, one in `at_once` of
+/// those above one half.
 fn decisions(
     master: &Master,
     relaxed: &Relaxed,
     bounds: &[(f64, f64)],
     detour: usize,
+    at_once: usize,
 ) -> Vec<(usize, f64)> {
     let patterns = || {
         let weights = relaxed.weights.iter().enumerate().zip(&master.choices);
@@ -111,10 +126,12 @@ fn decisions(
         .filter(|(_, weight)| fraction(*weight) > WHOLE)
         .collect();
     fractions.sort_by(|a, b| fraction(b.1).total_cmp(&fraction(a.1)));
-    let largest = fractions.get(detour).or(fractions.last());
-    if let Some((index, weight)) = largest {
-        decisions.push((*index, weight.ceil()));
-        return decisions;
-    }
-    Vec::new()
+    let large = fractions
+        .iter()
+        .filter(|(_, weight)| fraction(*weight) > 0.5);
+    let several = (large.count() / at_once).max(1);
+    let from = detour.min(fractions.len().saturating_sub(1));
+    let rounded = fractions.into_iter().skip(from).take(several);
+    decisions.extend(rounded.map(|(index, weight)| (index, weight.ceil())));
+    decisions
 }

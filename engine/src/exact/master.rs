@@ -76,8 +76,6 @@ pub(crate) struct Relaxed {
     pub(crate) duals: Duals,
     /// Simplex iterations.
     pub(crate) iterations: u64,
-    /// By what share of its price a new node may be worth more, by the duals.
-    pub(crate) beyond: f64,
 }
 
 impl Duals {
@@ -237,7 +235,6 @@ impl<'a> Master<'a> {
             weights: columns[self.fixed..].to_vec(),
             duals: self.duals(solution.dual_rows()),
             iterations: u64::try_from(solved.simplex_iteration_count()).unwrap_or(0),
-            beyond: 0.0,
         }
     }
 

@@ -28,13 +28,38 @@ use crate::placement::Placement;
 use crate::plan::Leaf;
 use crate::problem::Survive;
 
-/// How well patterns are searched for, one after the other as long as no column improves: by how much of its price a node's pattern may be
-/// missed, and search nodes.
-const PRICING: [(f64, u64); 3] = [(1e-2, 1_000), (1e-3, 5_000), (1e-5, 20_000)];
+/// How much column generation does before its duals are taken as they are.
+#[derive(Clone, Copy)]
+struct Effort {
+    /// Most rounds.
+    rounds: usize,
+    /// How well patterns are searched for, one after the other as long as no column improves: by how much of its price a node's pattern may
+    /// be missed, and search nodes.
+    pricing: &'static [(f64, u64)],
+}
+
+impl Effort {
+    /// Little is missed.
+    const THOROUGH: Self = Self {
+        rounds: 400,
+        pricing: &[(1e-2, 1_000), (1e-3, 5_000), (1e-5, 20_000)],
+    };
+    /// A thousandth may be missed.
+    const SOUND: Self = Self {
+        rounds: 400,
+        pricing: &[(1e-2, 1_000), (1e-3, 5_000)],
+    };
+    /// Between the decisions of a dive.
+    const DIVING: Self = Self {
+        rounds: 4,
+        pricing: &[(1e-2, 300)],
+    };
+}
+
+/// Rounds in which a class had no improving pattern after which it is not priced any more, until no other has one.
+const IDLE: u32 = 2;
 /// Decisions about pods in a pricing problem with prices of their own.
 const RENEWED: u32 = 10;
-/// Rounds of column generation after which the duals are taken as they are.
-const MOST_ROUNDS: usize = 400;
 /// Further dives for plans in whole numbers, as the leaf's rank and the first decision's: one dive alone is easily led astray.
 const DIVES: [(usize, usize); 3] = [(0, 1), (1, 0), (0, 2)];
 /// A plan that costs no more than this times the relaxation is close enough to look for no other.
@@ -95,7 +120,7 @@ pub fn solve<'a>(
     let penalty = penalty(fleet);
     let mut master = Master::new(fleet, Objective::Cost { penalty })?;
     seed(fleet, &mut master, starts)?;
-    let (mut tree, root) = Tree::root(fleet, &mut master, meter)?;
+    let (mut tree, root) = Tree::root(fleet, &mut master, Effort::SOUND, meter)?;
     let leaf = root.duals.leaf.clone();
     let infeasible = root.broken > 1e-6;
     let mut relaxed = root;
@@ -145,7 +170,13 @@ pub fn solve<'a>(
 pub fn prove_infeasible(fleet: &Fleet, meter: &Meter) -> Option<Leaf> {
     let mut master = Master::new(fleet, Objective::Infeasibility)?;
     seed(fleet, &mut master, &[])?;
-    let (relaxed, _) = generate(fleet, &mut master, &Floors::none(fleet), MOST_ROUNDS, meter)?;
+    let (relaxed, _) = generate(
+        fleet,
+        &mut master,
+        &Floors::none(fleet),
+        Effort::THOROUGH,
+        meter,
+    )?;
     (relaxed.broken > 1e-6).then_some(relaxed.duals.leaf)
 }
 
@@ -212,32 +243,38 @@ fn generate(
     fleet: &Fleet,
     master: &mut Master,
     floors: &Floors,
-    most_rounds: usize,
+    effort: Effort,
     meter: &Meter,
 ) -> Option<(Relaxed, usize)> {
     let mut last = None;
-    for round in 0..most_rounds {
-        let mut relaxed = master.relax()?;
+    let mut idle = vec![0; fleet.classes.len()];
+    for round in 0..effort.rounds {
+        let relaxed = master.relax()?;
         meter.spend(relaxed.iterations + 50);
         let weight = master.price_weight();
         let mut added = false;
         for choice in improving_columns(fleet, &relaxed.duals, weight, floors) {
             added |= master.add(choice);
         }
-        for (tolerance, most_nodes) in PRICING {
-            let pricing = Pricing {
-                fleet,
-                duals: &relaxed.duals,
-                weight,
-                floors,
-                tolerance,
-                most_nodes,
-            };
-            let (patterns, beyond) = pricing.improving_patterns(meter);
-            for choice in patterns {
-                added |= master.add(choice);
+        let pricing = Pricing {
+            fleet,
+            duals: &relaxed.duals,
+            weight,
+            floors,
+        };
+        let all: Vec<usize> = (0..idle.len()).collect();
+        let active: Vec<usize> = all.iter().copied().filter(|b| idle[*b] < IDLE).collect();
+        let passes = effort.pricing.iter().map(|precision| (&all, precision));
+        for (classes, (tolerance, most_nodes)) in
+            [(&active, &effort.pricing[0])].into_iter().chain(passes)
+        {
+            classes.iter().for_each(|class| idle[*class] += 1);
+            for priced in pricing.priced(classes, *tolerance, *most_nodes, meter) {
+                if let Some(choice) = priced.improving {
+                    idle[priced.class] = 0;
+                    added |= master.add(choice);
+                }
             }
-            relaxed.beyond = beyond;
             if added {
                 break;
             }
@@ -247,9 +284,33 @@ fn generate(
             break;
         }
     }
-    let (mut relaxed, rounds) = last?;
-    relaxed.duals.lower(relaxed.beyond);
-    Some((relaxed, rounds))
+    last
+}
+
+/// Lowers the duals of the leaf until no new node is worth more than it costs: one that seems to pay counts in the bound as often as it could be
+/// bought.
+fn lower(
+    fleet: &Fleet,
+    relaxed: &mut Relaxed,
+    weight: f64,
+    floors: &Floors,
+    effort: Effort,
+    meter: &Meter,
+) {
+    let pricing = Pricing {
+        fleet,
+        duals: &relaxed.duals,
+        weight,
+        floors,
+    };
+    let new: Vec<usize> = (0..fleet.offerings.len()).collect();
+    let (tolerance, most_nodes) = effort.pricing[effort.pricing.len() - 1];
+    let priced = pricing.priced(&new, tolerance, most_nodes, meter);
+    let beyond = priced
+        .into_iter()
+        .map(|priced| priced.beyond)
+        .fold(0.0, f64::max);
+    relaxed.duals.lower(beyond);
 }
 
 fn improving_columns(fleet: &Fleet, duals: &Duals, weight: f64, floors: &Floors) -> Vec<Choice> {
@@ -280,43 +341,61 @@ fn improving_columns(fleet: &Fleet, duals: &Duals, weight: f64, floors: &Floors)
         .collect()
 }
 
-/// Pricing problems of all classes under the same duals.
+/// Pricing problems of classes under the same duals.
 struct Pricing<'a> {
     fleet: &'a Fleet,
     duals: &'a Duals,
     /// Weight of prices: 1, or 0 when only feasibility is asked.
     weight: f64,
     floors: &'a Floors,
-    tolerance: f64,
-    most_nodes: u64,
+}
+
+/// A class's pricing problem, solved.
+struct Priced {
+    class: usize,
+    /// The best pattern that its nodes lack, where one improves.
+    improving: Option<Choice>,
+    /// By what share of its price a node's pattern may at most be worth more.
+    beyond: f64,
 }
 
 impl Pricing<'_> {
-    /// For each class the best pattern that its nodes lack, where one improves; and by what share of its price a new node may at most be worth
-    /// more than that.
-    fn improving_patterns(&self, meter: &Meter) -> (Vec<Choice>, f64) {
-        let classes: Vec<usize> = (0..self.fleet.classes.len()).collect();
-        let priced = parallel::map(&classes, |class| self.best_pattern(*class));
-        let mut choices = Vec::new();
-        let mut beyond: f64 = 0.0;
-        for (class, filling) in classes.into_iter().zip(priced) {
+    fn priced(
+        &self,
+        classes: &[usize],
+        tolerance: f64,
+        most_nodes: u64,
+        meter: &Meter,
+    ) -> Vec<Priced> {
+        let fillings = parallel::map(classes, |class| {
+            self.best_pattern(*class, tolerance, most_nodes)
+        });
+        let mut solved = Vec::new();
+        for (class, filling) in classes.iter().zip(fillings) {
             let Some(filling) = filling else { continue };
             meter.spend(1 + filling.nodes / 10);
-            let price = self.duals.node[class];
-            if !self.fleet.classes[class].is_existing() && price > 0.0 {
-                beyond = beyond.max(filling.bound / price - 1.0);
-            }
-            if price - filling.value - self.duals.class[class] < -1e-7 {
+            let price = self.duals.node[*class];
+            let improves = price - filling.value - self.duals.class[*class] < -1e-7;
+            let pattern = || {
                 let mut pods = vec![0; self.fleet.services.len()];
                 filling.pods.iter().for_each(|(s, n)| pods[*s] = *n);
-                choices.push(Choice::Pattern(class, pods));
-            }
+                Choice::Pattern(*class, pods)
+            };
+            solved.push(Priced {
+                class: *class,
+                improving: improves.then(pattern),
+                beyond: if price > 0.0 {
+                    filling.bound / price - 1.0
+                } else {
+                    0.0
+                },
+            });
         }
-        (choices, beyond)
+        solved
     }
 
     /// The best pattern with pods sized and limited as at the floors' replica counts.
-    fn best_pattern(&self, class: usize) -> Option<Filling> {
+    fn best_pattern(&self, class: usize, tolerance: f64, most_nodes: u64) -> Option<Filling> {
         let (fleet, floors) = (self.fleet, self.floors);
         let offering = fleet.offering_of(class);
         let value = |s: usize| {
@@ -334,9 +413,9 @@ impl Pricing<'_> {
         let price = self.duals.node[class];
         let precision = Precision {
             above: price - self.duals.class[class],
-            tolerance: self.tolerance * price.abs(),
+            tolerance: tolerance * price.abs(),
             renewed: RENEWED,
-            most_nodes: self.most_nodes,
+            most_nodes,
         };
         pattern(
             fleet,

@@ -1,6 +1,7 @@
 //! The most valuable pattern of a node: a bounded knapsack of several dimensions with conflicts, solved by depth-first
 //! branch and bound with fractional bounds (Kellerer, Pferschy, Pisinger: Knapsack Problems, 2004, chapters 7 and 9). What leads to
-//! the same room by another way and for no more value is not searched again.
+//! the same room by another way and for no more value is not searched again. Where a short search does not come to its end, the
+//! first decisions are made one by one and what is left is weighed anew: beside a large pod another dimension is scarce than without it.
 //!
 //! Values are rounded up. A search that ends at [`NODES`] returns the largest value that what is left could have.
 
@@ -14,8 +15,14 @@ use std::collections::hash_map::Entry;
 use super::rounding::{add_up, mul_up, ratio_up};
 use dimensions::{join_dimensions, without_implied};
 
-/// Most partial patterns that one search looks at.
+/// Partial patterns that a search looks at before it is split.
+const QUICK_NODES: u32 = 1_000;
+
+/// Most partial patterns that are looked at in all.
 const NODES: u32 = 60_000;
+
+/// Decisions, one after the other, after which dimensions are weighed anew.
+const DECISIONS: u32 = 10;
 
 /// Share of the root's bound by which a better pattern is not searched for but assumed to exist; it also covers the rounding of the
 /// order of densities.
@@ -54,9 +61,81 @@ pub(super) fn best_pattern(capacity: &[u64], pods: &[Pods], floor: f64) -> Optio
         return Some(fixed.max(floor));
     }
     let room = usable(&items, &room);
-    let mut search = Search::new(items, room, fixed, floor);
+    let none = Known {
+        best: floor.max(fixed),
+        open: f64::NEG_INFINITY,
+        nodes: 0,
+    };
+    let mut search = Search::new(items.clone(), room.clone(), fixed, none, QUICK_NODES);
     search.run();
-    Some(search.best.max(search.open))
+    let mut known = search.known;
+    if known.nodes > QUICK_NODES {
+        known.open = f64::NEG_INFINITY;
+        known = decide(&items, &room, fixed, known, DECISIONS);
+    }
+    Some(known.best.max(known.open))
+}
+
+/// What is known about the best pattern.
+#[derive(Clone, Copy)]
+struct Known {
+    best: f64,
+    /// Largest value that a part of the space left out may have, where that is above `best`.
+    open: f64,
+    /// Partial patterns looked at.
+    nodes: u32,
+}
+
+/// Patterns of the items beside a value already chosen: every count of the densest item, then of what is left, for as many `decisions`; the
+/// rest is searched.
+fn decide(items: &[Item], room: &[u64], value: f64, mut known: Known, decisions: u32) -> Known {
+    known.best = known.best.max(value);
+    let fitting = items.iter().filter_map(|item| {
+        let most = item.most.min(fitting(&item.size, room));
+        (most > 0).then(|| Item {
+            most,
+            ..item.clone()
+        })
+    });
+    let items: Vec<Item> = fitting.collect();
+    if items.is_empty() {
+        return known;
+    }
+    let mut search = Search::new(items.clone(), room.to_vec(), value, known, NODES);
+    search.known.nodes += 1;
+    if !matches!(search.prospect(0), Prospect::Open) {
+        return search.known;
+    }
+    if decisions == 0 {
+        search.run();
+        return search.known;
+    }
+    known = search.known;
+    let densest = &search.items[0];
+    let same = |item: &Item| item.service == densest.service && item.value == densest.value;
+    let Some(index) = items.iter().position(same) else {
+        return known;
+    };
+    let item = &items[index];
+    let others = [&items[..index], &items[index + 1..]].concat();
+    for count in (0..=item.most).rev() {
+        let beside = |other: &&Item| count == 0 || !item.conflicts.contains(&other.service);
+        let rest: Vec<Item> = others.iter().filter(beside).cloned().collect();
+        let sizes = room.iter().zip(&item.size);
+        let left: Vec<u64> = sizes
+            .map(|(room, size)| room.saturating_sub(size.saturating_mul(u64::from(count))))
+            .collect();
+        let value = add_up(value, mul_up(f64::from(count), item.value));
+        known = decide(&rest, &left, value, known, decisions - 1);
+    }
+    known
+}
+
+/// How many pods of a size fit.
+fn fitting(size: &[u64], room: &[u64]) -> u32 {
+    let sizes = size.iter().zip(room).filter(|(size, _)| **size > 0);
+    let fitting = sizes.map(|(size, room)| room / size).min();
+    u32::try_from(fitting.unwrap_or(u64::MAX)).unwrap_or(u32::MAX)
 }
 
 /// What is left beside the fewest pods of each service; `None` when these do not fit or may not be together.
@@ -110,14 +189,7 @@ fn items(pods: &[Pods], room: &[u64]) -> Vec<Item> {
         if p.conflicts.iter().any(|other| pods[*other].low > 0) {
             continue;
         }
-        let fitting = p
-            .size
-            .iter()
-            .zip(room)
-            .filter(|(size, _)| **size > 0)
-            .map(|(size, room)| room / size)
-            .min();
-        let fitting = u32::try_from(fitting.unwrap_or(u64::MAX)).unwrap_or(u32::MAX);
+        let fitting = fitting(&p.size, room);
         let staying = p.now.min(p.high).saturating_sub(p.low);
         let coming = p.high.saturating_sub(p.now.max(p.low));
         for (most, value) in [
@@ -150,17 +222,15 @@ struct Search {
     blocks: Vec<u32>,
     rooms: Vec<Vec<u64>>,
     values: Vec<f64>,
-    best: f64,
-    /// Largest value that a part of the space left out may have, where that is above `best`.
-    open: f64,
+    known: Known,
+    most_nodes: u32,
     slack: f64,
-    nodes: u32,
     /// The largest value with which a depth was reached with some room and some items excluded.
     reached: HashMap<Vec<u64>, f64>,
 }
 
 impl Search {
-    fn new(items: Vec<Item>, room: Vec<u64>, fixed: f64, floor: f64) -> Self {
+    fn new(items: Vec<Item>, room: Vec<u64>, fixed: f64, known: Known, most_nodes: u32) -> Self {
         let (mut items, mut room) = without_implied(items, room);
         join_dimensions(&mut items, &mut room);
         let joint = room.len() - 1;
@@ -186,7 +256,6 @@ impl Search {
             vec![fixed; depths + 1],
             vec![room; depths + 1],
         );
-        let (best, open) = (floor.max(fixed), f64::NEG_INFINITY);
         let mut search = Self {
             items,
             orders,
@@ -195,10 +264,9 @@ impl Search {
             blocks,
             rooms,
             values,
-            best,
-            open,
+            known,
+            most_nodes,
             slack: 0.0,
-            nodes: 0,
             reached: HashMap::new(),
         };
         search.slack = TOLERANCE * search.fractional(joint, 0, false);
@@ -212,14 +280,14 @@ impl Search {
         let mut count = self.most(0);
         loop {
             self.choose(depth, count);
-            self.nodes += 1;
+            self.known.nodes += 1;
             let next = match self.prospect(depth + 1) {
                 Prospect::Open if depth + 1 < depths => {
                     depth += 1;
                     Some(self.most(depth))
                 }
                 Prospect::Open => {
-                    self.best = self.best.max(self.values[depth + 1]);
+                    self.known.best = self.known.best.max(self.values[depth + 1]);
                     count.checked_sub(1)
                 }
                 Prospect::ClosedHere => count.checked_sub(1),
@@ -301,8 +369,8 @@ impl Search {
                 return Prospect::ClosedHere;
             }
         }
-        if self.nodes > NODES {
-            self.open = self.open.max(add_up(tight, self.slack));
+        if self.known.nodes > self.most_nodes {
+            self.known.open = self.known.open.max(add_up(tight, self.slack));
             return Prospect::ClosedHere;
         }
         if self.was_reached(depth) {
@@ -344,9 +412,9 @@ impl Search {
     /// Whether a bound leaves nothing to search for.
     fn closes(&mut self, bound: f64) -> bool {
         let reachable = add_up(bound, self.slack);
-        let closes = bound <= self.best + 8.0 * self.slack;
-        if closes && reachable > self.best {
-            self.open = self.open.max(reachable);
+        let closes = bound <= self.known.best + 8.0 * self.slack;
+        if closes && reachable > self.known.best {
+            self.known.open = self.known.open.max(reachable);
         }
         closes
     }
