@@ -79,7 +79,7 @@ impl<'a> Purchase<'a> {
             let value = self.value(builder, *class, position, cell, left);
             let price = builder.fleet.offerings[*class].usd_per_hour.max(1e-9);
             let efficiency = value / price;
-            if (best.as_ref()).is_none_or(|(most, _)| efficiency > most * (1.0 + 1e-9)) {
+            if (best.as_ref()).is_none_or(|(known, _)| efficiency > known * (1.0 + 1e-9)) {
                 let class = *class;
                 best = Some((efficiency, Choice { class, fits, most }));
             }
