@@ -85,22 +85,21 @@ pub(super) struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// Starts from a placement.
     pub(super) fn new(fleet: &'a Fleet, view: &View, start: &Placement) -> Self {
-        let services = fleet.services.iter().enumerate();
+        let services = fleet.services.iter();
         let (spreads, sizes, most_on_node) = match view {
             View::Stock => (
                 true,
-                services.clone().map(|(_, s)| s.request.clone()).collect(),
-                services.map(|(_, s)| s.max_per_node).collect(),
+                services.clone().map(|s| s.request.clone()).collect(),
+                services.map(|s| s.max_per_node).collect(),
             ),
-            View::Full(replicas) => (
-                false,
-                (services.clone())
-                    .map(|(s, service)| service.pod_size(replicas[s]))
-                    .collect(),
-                services
-                    .map(|(s, service)| service.node_limit(replicas[s]))
-                    .collect(),
-            ),
+            View::Full(replicas) => {
+                let services = services.zip(replicas);
+                (
+                    false,
+                    services.clone().map(|(s, r)| s.pod_size(*r)).collect(),
+                    services.map(|(s, r)| s.node_limit(*r)).collect(),
+                )
+            }
         };
         let mut builder = Self {
             fleet,
