@@ -1,366 +1,557 @@
-//! Nodes with pods, changed pod by pod as the stock tools do.
+//! Nodes with pods, changed by counts of equal pods.
+//!
+//! What is asked for often is kept up to date: what the pods of a node take of it, pods by service and cell, nodes by limit. Pods
+//! of one service are never told apart, so a step costs a look at each node, whatever the number of pods.
 
-use crate::fleet::{Fleet, take};
-use crate::packing::Values;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use crate::fleet::{Class, Fleet};
 use crate::placement::{Group, Placement};
+
+/// Position of CPU in resource vectors.
+pub(super) const CPU: usize = 0;
+/// Position of memory in resource vectors.
+pub(super) const MEMORY: usize = 1;
 
 /// What the builder looks at when it places a pod.
 pub(super) enum View {
     /// Requests and the scheduler's filters.
     Stock,
-    /// Also expected use and node limits, at these total replica counts.
+    /// Also expected use and node limits, at these total replica counts. Zones are right already, so skew is not looked at.
     Full(Vec<u32>),
 }
 
+/// Where pods may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Area {
+    /// Any node of a cluster.
+    Cluster(usize),
+    /// Any node of a cell.
+    Cell(usize),
+}
+
+/// Equal pods to place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Batch {
+    pub(super) service: usize,
+    pub(super) area: Area,
+    pub(super) count: u32,
+}
+
+/// Pods of one node, and what they take.
+#[derive(Clone, Debug)]
+pub(super) struct Load {
+    /// Pods by service; no entry is 0.
+    pub(super) pods: BTreeMap<usize, u32>,
+    /// What they take of each dimension of a class's capacity.
+    pub(super) taken: Vec<u64>,
+}
+
+#[derive(Clone)]
+struct Node {
+    class: usize,
+    cell: usize,
+    load: Load,
+    /// Removed nodes keep their index, so that a removal can be taken back.
+    removed: bool,
+}
+
+/// A change since the last mark.
+#[derive(Clone, Copy)]
+enum Change {
+    Put(usize, usize, u32),
+    Remove(usize),
+}
+
+#[derive(Clone)]
 pub(super) struct Builder<'a> {
-    fleet: &'a Fleet,
-    view: View,
-    values: Values,
-    nodes: Vec<Group>,
+    pub(super) fleet: &'a Fleet,
+    /// Whether the scheduler spreads pods over zones as they are placed.
+    spreads: bool,
+    /// Size of one pod, by service.
+    sizes: Vec<Vec<u64>>,
+    /// Most pods on one node, by service.
+    most_on_node: Vec<u32>,
+    nodes: Vec<Node>,
+    /// Indices of the nodes of each cluster, ascending.
+    of_cluster: Vec<Vec<usize>>,
+    /// Pods by service and cell.
+    counts: Vec<Vec<u32>>,
+    /// Left-hand sides of the fleet's limits.
+    sums: Vec<f64>,
+    changes: Vec<Change>,
 }
 
 impl<'a> Builder<'a> {
-    /// Starts from what runs now.
-    pub(super) fn new(fleet: &'a Fleet, view: View) -> Self {
-        Self::from(fleet, view, &Placement::current(fleet))
-    }
-
     /// Starts from a placement.
-    pub(super) fn from(fleet: &'a Fleet, view: View, start: &Placement) -> Self {
-        let one = |group: &Group| {
-            let node = Group {
-                count: 1,
-                ..group.clone()
-            };
-            (0..group.count).map(move |_| node.clone())
+    pub(super) fn new(fleet: &'a Fleet, view: &View, start: &Placement) -> Self {
+        let services = fleet.services.iter();
+        let (spreads, sizes, most_on_node) = match view {
+            View::Stock => (
+                true,
+                services.clone().map(|s| s.request.clone()).collect(),
+                services.map(|s| s.max_per_node).collect(),
+            ),
+            View::Full(replicas) => {
+                let services = services.zip(replicas);
+                (
+                    false,
+                    services.clone().map(|(s, r)| s.pod_size(*r)).collect(),
+                    services.map(|(s, r)| s.node_limit(*r)).collect(),
+                )
+            }
         };
-        Self {
+        let mut builder = Self {
             fleet,
-            view,
-            values: Values::of_prices(fleet),
-            nodes: start.groups.iter().flat_map(one).collect(),
-        }
-    }
-
-    /// Pods of a service in the cells.
-    pub(super) fn count(&self, s: usize, cells: &dyn Fn(usize) -> bool) -> u32 {
-        self.nodes
-            .iter()
-            .filter(|node| cells(self.fleet.offering_of(node.class).cell))
-            .map(|node| node.pods[s])
-            .sum()
-    }
-
-    /// Removes pods until at most `wanted` are left in the cells, one at a time from the node with the most, pinned ones never.
-    pub(super) fn scale_down(&mut self, s: usize, cells: &dyn Fn(usize) -> bool, wanted: u32) {
-        while self.count(s, cells) > wanted {
-            let loose = |node: &&mut Group| {
-                cells(self.fleet.offering_of(node.class).cell)
-                    && node.pods[s] > self.fleet.classes[node.class].pinned[s]
-            };
-            let Some(node) = self
-                .nodes
-                .iter_mut()
-                .filter(loose)
-                .max_by_key(|node| node.pods[s])
-            else {
-                return;
-            };
-            node.pods[s] -= 1;
-        }
-    }
-
-    /// Takes pods off nodes that cannot hold them all in this view; the caller sees them as missing.
-    pub(super) fn settle(&mut self) {
-        for index in 0..self.nodes.len() {
-            let node = std::mem::replace(
-                &mut self.nodes[index],
-                Group {
-                    class: 0,
-                    count: 1,
-                    pods: Vec::new(),
-                },
-            );
-            let class = &self.fleet.classes[node.class];
-            let mut kept = Group {
-                pods: class
-                    .pinned
-                    .iter()
-                    .zip(&node.pods)
-                    .map(|(pinned, n)| *pinned.min(n))
-                    .collect(),
-                ..node
-            };
-            for s in self.by_size() {
-                while kept.pods[s] < node.pods[s] && self.has_room(&kept, s) {
-                    kept.pods[s] += 1;
-                }
-            }
-            self.nodes[index] = kept;
-        }
-    }
-
-    /// Places pods by first-fit decreasing, each in one of its cells; false when some are left over.
-    pub(super) fn place(&mut self, mut pending: Vec<(usize, Vec<usize>)>) -> bool {
-        let rank: Vec<usize> = self.by_size();
-        pending.sort_by_key(|(s, _)| rank.iter().position(|other| other == s));
-        let mut complete = true;
-        while !pending.is_empty() {
-            let (s, cells) = pending.remove(0);
-            let fit = (0..self.nodes.len()).find(|i| self.accepts(&self.nodes[*i], s, &cells));
-            match fit.or_else(|| self.open(s, &cells, &pending)) {
-                Some(index) => self.nodes[index].pods[s] += 1,
-                None => complete = false,
-            }
-        }
-        complete
-    }
-
-    /// Buys the node that takes this and further pending pods at the best price for their value.
-    fn open(
-        &mut self,
-        s: usize,
-        cells: &[usize],
-        pending: &[(usize, Vec<usize>)],
-    ) -> Option<usize> {
-        let mut best: Option<(f64, usize)> = None;
-        for class in 0..self.fleet.offerings.len() {
-            let mut node = Group {
-                class,
-                count: 1,
-                pods: vec![0; self.fleet.services.len()],
-            };
-            if !self.allowed(class) || !self.accepts(&node, s, cells) {
-                continue;
-            }
-            let offering = &self.fleet.offerings[class];
-            node.pods[s] = 1;
-            let mut value = self.values.pods[s][offering.cell];
-            for (other, their_cells) in pending {
-                if self.accepts(&node, *other, their_cells) {
-                    node.pods[*other] += 1;
-                    value += self.values.pods[*other][offering.cell];
-                }
-            }
-            let efficiency = value / offering.usd_per_hour.max(1e-9);
-            if best.is_none_or(|(most, _)| efficiency > most * (1.0 + 1e-9)) {
-                best = Some((efficiency, class));
-            }
-        }
-        let (_, class) = best?;
-        self.nodes.push(Group {
-            class,
-            count: 1,
-            pods: vec![0; self.fleet.services.len()],
-        });
-        Some(self.nodes.len() - 1)
-    }
-
-    /// Whether limits let one more node of the class be bought.
-    fn allowed(&self, class: usize) -> bool {
-        let offering = self.fleet.classes[class].offering;
-        let sum = |coefficients: &[f64]| -> f64 {
-            self.nodes
-                .iter()
-                .map(|node| coefficients[self.fleet.classes[node.class].offering])
-                .sum()
+            spreads,
+            sizes,
+            most_on_node,
+            nodes: Vec::new(),
+            of_cluster: vec![Vec::new(); fleet.problem.clusters.len()],
+            counts: vec![vec![0; 2 * fleet.zones.len()]; fleet.services.len()],
+            sums: vec![0.0; fleet.limits.len()],
+            changes: Vec::new(),
         };
-        let mut upper = self.fleet.limits.iter().filter(|limit| !limit.at_least);
-        upper.all(|limit| {
-            sum(&limit.coefficients) + limit.coefficients[offering] <= limit.limit + 1e-9
-        })
-    }
-
-    /// Whether the scheduler would put a pod there: cell, room, spread.
-    fn accepts(&self, node: &Group, s: usize, cells: &[usize]) -> bool {
-        cells.contains(&self.fleet.offering_of(node.class).cell)
-            && self.has_room(node, s)
-            && self.keeps_skew(node, s)
-    }
-
-    fn has_room(&self, node: &Group, s: usize) -> bool {
-        let (class, service) = (&self.fleet.classes[node.class], &self.fleet.services[s]);
-        if node.pods[s] >= class.most[s].min(self.node_limit(s).max(class.pinned[s]))
-            || service.conflicts.iter().any(|other| node.pods[*other] > 0)
-        {
-            return false;
+        for group in &start.groups {
+            for _ in 0..group.count {
+                builder.buy_with(group.class, &group.pods);
+            }
         }
-        class
-            .room_beside(&node.pods, |other| self.size(other))
-            .is_some_and(|mut room| take(&mut room, &self.size(s), 1).is_some())
+        builder
     }
 
-    fn size(&self, s: usize) -> Vec<u64> {
-        match &self.view {
-            View::Stock => self.fleet.services[s].request.clone(),
-            View::Full(replicas) => self.fleet.services[s].pod_size(replicas[s]),
+    fn buy_with(&mut self, class: usize, pods: &[u32]) {
+        let node = self.buy(class);
+        for (s, count) in pods.iter().enumerate().filter(|(_, count)| **count > 0) {
+            self.put(node, s, *count);
         }
-    }
-
-    fn node_limit(&self, s: usize) -> u32 {
-        match &self.view {
-            View::Stock => self.fleet.services[s].max_per_node,
-            View::Full(replicas) => self.fleet.services[s].node_limit(replicas[s]),
-        }
-    }
-
-    /// Topology spread over the eligible zones of the cluster. A planned column (the full view) has its zones right already.
-    fn keeps_skew(&self, node: &Group, s: usize) -> bool {
-        let (service, zone) = (
-            &self.fleet.services[s],
-            self.fleet.offering_of(node.class).zone,
-        );
-        let (Some(max_skew), View::Stock) = (service.max_skew, &self.view) else {
-            return true;
-        };
-        let cluster = self.fleet.zones[zone].cluster;
-        let here = |zone: usize| self.count(s, &|cell| cell / 2 == zone);
-        let zones = service
-            .eligible_zones
-            .iter()
-            .filter(|zone| self.fleet.zones[**zone].cluster == cluster);
-        let least = zones.map(|zone| here(*zone)).min().unwrap_or(0);
-        here(zone) + 1 - least.min(here(zone) + 1) <= max_skew
     }
 
     /// Services by falling share of the largest node, so that first fit is first-fit decreasing.
     #[allow(clippy::cast_precision_loss)]
-    fn by_size(&self) -> Vec<usize> {
-        let dimensions = self.fleet.requested_dimensions();
+    pub(super) fn by_size(&self) -> Vec<usize> {
         let largest = |k: usize| {
-            self.fleet
-                .offerings
-                .iter()
-                .map(|o| o.allocatable[k])
-                .max()
-                .unwrap_or(1)
-                .max(1)
+            let rooms = self.fleet.offerings.iter().map(|o| o.allocatable[k]);
+            rooms.max().unwrap_or(1).max(1)
         };
-        let largest: Vec<u64> = (0..dimensions).map(largest).collect();
-        let share = |s: &usize| {
-            let request = &self.fleet.services[*s].request;
+        let largest: Vec<u64> = (0..self.fleet.requested_dimensions())
+            .map(largest)
+            .collect();
+        let share = |s: usize| {
+            let request = self.fleet.services[s].request.iter().zip(&largest);
             request
-                .iter()
-                .zip(&largest)
                 .map(|(size, room)| *size as f64 / *room as f64)
                 .fold(0.0, f64::max)
         };
-        let mut order: Vec<usize> = (0..self.fleet.services.len()).collect();
-        order.sort_by(|a, b| share(b).total_cmp(&share(a)));
+        let shares: Vec<f64> = (0..self.fleet.services.len()).map(share).collect();
+        let mut order: Vec<usize> = (0..shares.len()).collect();
+        order.sort_by(|a, b| shares[*b].total_cmp(&shares[*a]));
         order
     }
 
-    /// Removes nodes whose pods fit elsewhere, the emptiest first, and replaces a node by a cheaper one that holds its pods.
-    pub(super) fn consolidate(&mut self) {
-        let mut changed = true;
-        while changed {
-            changed = self.remove_one() || self.replace_one();
+    /// Size of one pod.
+    pub(super) fn size(&self, s: usize) -> &[u64] {
+        &self.sizes[s]
+    }
+
+    fn cluster(&self, area: Area) -> usize {
+        match area {
+            Area::Cluster(cluster) => cluster,
+            Area::Cell(cell) => self.fleet.cluster_of_cell(cell),
         }
     }
 
-    fn remove_one(&mut self) -> bool {
-        let mut order: Vec<usize> = (0..self.nodes.len())
-            .filter(|i| self.is_movable(&self.nodes[*i]))
-            .collect();
-        order.sort_by_key(|i| self.nodes[*i].pods.iter().sum::<u32>());
-        for index in order {
-            let before = self.nodes.clone();
-            let gone = self.nodes.remove(index);
-            if self.keeps_lower_limits() && self.absorb(&gone) {
-                return true;
-            }
-            self.nodes = before;
+    fn contains(&self, area: Area, cell: usize) -> bool {
+        match area {
+            Area::Cluster(cluster) => self.fleet.cluster_of_cell(cell) == cluster,
+            Area::Cell(only) => cell == only,
         }
-        false
     }
 
-    /// First fit of a removed node's pods within their cluster, no new nodes.
-    fn absorb(&mut self, gone: &Group) -> bool {
-        let cluster = self.fleet.offering_of(gone.class).cluster;
-        let cells: Vec<usize> = (0..2 * self.fleet.zones.len())
-            .filter(|cell| self.fleet.cluster_of_cell(*cell) == cluster)
-            .collect();
-        for s in self.by_size() {
-            for _ in 0..gone.pods[s] {
-                let Some(index) =
-                    (0..self.nodes.len()).find(|i| self.accepts(&self.nodes[*i], s, &cells))
-                else {
-                    return false;
-                };
-                self.nodes[index].pods[s] += 1;
-            }
-        }
-        true
+    /// Pods of a service in an area.
+    pub(super) fn count(&self, s: usize, area: Area) -> u32 {
+        let cells = self.counts[s].iter().enumerate();
+        cells
+            .filter(|(cell, _)| self.contains(area, *cell))
+            .map(|(_, count)| count)
+            .sum()
     }
 
-    fn keeps_lower_limits(&self) -> bool {
-        let sum = |coefficients: &[f64]| -> f64 {
-            self.nodes
-                .iter()
-                .map(|node| coefficients[self.fleet.classes[node.class].offering])
-                .sum()
+    /// Pods of a service in a zone, promised ones included.
+    pub(super) fn in_zone(&self, s: usize, zone: usize) -> u32 {
+        self.counts[s][2 * zone] + self.counts[s][2 * zone + 1]
+    }
+
+    /// Counts pods in a zone that are not on a node yet but will be, for the sake of skew.
+    pub(super) fn promise(&mut self, s: usize, zone: usize, count: u32) {
+        self.counts[s][2 * zone] += count;
+    }
+
+    /// Takes a promise back.
+    pub(super) fn withdraw(&mut self, s: usize, zone: usize, count: u32) {
+        self.counts[s][2 * zone] -= count;
+    }
+
+    /// Whether pods of a service are spread over zones as they are placed.
+    pub(super) fn is_spread(&self, s: usize) -> bool {
+        self.spreads && self.fleet.services[s].max_skew.is_some()
+    }
+
+    /// How many more pods a zone takes before the skew over the cluster's eligible zones is too large, the other zones being as
+    /// they are.
+    pub(super) fn skew_room(&self, s: usize, zone: usize) -> u32 {
+        let service = &self.fleet.services[s];
+        let Some(max_skew) = service.max_skew.filter(|_| self.spreads) else {
+            return u32::MAX;
         };
-        self.fleet
-            .limits
-            .iter()
-            .filter(|limit| limit.at_least)
-            .all(|limit| sum(&limit.coefficients) >= limit.limit)
+        let cluster = self.fleet.zones[zone].cluster;
+        let (mut alone, mut least) = (false, u32::MAX);
+        for other in &service.eligible_zones {
+            if *other == zone {
+                alone = true;
+            } else if self.fleet.zones[*other].cluster == cluster {
+                least = least.min(self.in_zone(s, *other));
+            }
+        }
+        match (least, alone) {
+            (u32::MAX, true) => u32::MAX,
+            (u32::MAX, false) => max_skew.saturating_sub(self.in_zone(s, zone)),
+            (least, _) => (least + max_skew).saturating_sub(self.in_zone(s, zone)),
+        }
+    }
+
+    /// A node without pods.
+    pub(super) fn empty(&self) -> Load {
+        Load {
+            pods: BTreeMap::new(),
+            taken: vec![0; self.fleet.requested_dimensions() + 2],
+        }
+    }
+
+    /// How many more pods of a service fit on a node of the class beside a load: eligibility, limits a node, conflicts and room.
+    pub(super) fn fits(&self, class: usize, load: &Load, s: usize) -> u32 {
+        let class = &self.fleet.classes[class];
+        let most = class.most[s].min(self.most_on_node[s].max(class.pinned[s]));
+        let here = load.pods.get(&s).copied().unwrap_or(0);
+        let conflicts = &self.fleet.services[s].conflicts;
+        if here >= most || conflicts.iter().any(|other| load.pods.contains_key(other)) {
+            return 0;
+        }
+        room_for(class, load, &self.sizes[s]).min(most - here)
+    }
+
+    /// Adds pods to a load.
+    pub(super) fn load(&self, load: &mut Load, s: usize, count: u32) {
+        *load.pods.entry(s).or_insert(0) += count;
+        let sizes = load.taken.iter_mut().zip(&self.sizes[s]);
+        sizes.for_each(|(taken, size)| {
+            *taken = taken.saturating_add(size.saturating_mul(u64::from(count)));
+        });
+    }
+
+    /// Puts pods onto a node.
+    pub(super) fn put(&mut self, node: usize, s: usize, count: u32) {
+        let mut load = std::mem::replace(&mut self.nodes[node].load, NOTHING);
+        self.load(&mut load, s, count);
+        self.counts[s][self.nodes[node].cell] += count;
+        self.nodes[node].load = load;
+        self.changes.push(Change::Put(node, s, count));
+    }
+
+    fn take_off(&mut self, node: usize, s: usize, count: u32) {
+        let Node { cell, load, .. } = &mut self.nodes[node];
+        let left = load.pods.remove(&s).unwrap_or(0) - count;
+        if left > 0 {
+            load.pods.insert(s, left);
+        }
+        let sizes = load.taken.iter_mut().zip(&self.sizes[s]);
+        sizes.for_each(|(taken, size)| *taken -= size * u64::from(count));
+        self.counts[s][*cell] -= count;
+    }
+
+    /// Adds an empty node and tells its index.
+    pub(super) fn buy(&mut self, class: usize) -> usize {
+        let offering = self.fleet.offering_of(class);
+        self.of_cluster[offering.cluster].push(self.nodes.len());
+        self.nodes.push(Node {
+            class,
+            cell: offering.cell,
+            load: self.empty(),
+            removed: false,
+        });
+        self.count_node(class, 1.0);
+        self.nodes.len() - 1
+    }
+
+    /// Removes a node with its pods.
+    pub(super) fn remove(&mut self, node: usize) {
+        self.set_removed(node, true);
+        self.changes.push(Change::Remove(node));
+    }
+
+    fn set_removed(&mut self, node: usize, removed: bool) {
+        let Node {
+            class, cell, load, ..
+        } = &self.nodes[node];
+        for (s, count) in &load.pods {
+            let sum = &mut self.counts[*s][*cell];
+            *sum = if removed { *sum - count } else { *sum + count };
+        }
+        self.count_node(*class, if removed { -1.0 } else { 1.0 });
+        self.nodes[node].removed = removed;
+    }
+
+    fn count_node(&mut self, class: usize, sign: f64) {
+        let offering = self.fleet.classes[class].offering;
+        for (sum, limit) in self.sums.iter_mut().zip(&self.fleet.limits) {
+            *sum += sign * limit.coefficients[offering];
+        }
+    }
+
+    /// From here on, pods put and nodes removed can be taken back by [`Builder::undo`]. Nodes must not be bought in between.
+    pub(super) fn mark(&mut self) {
+        self.changes.clear();
+    }
+
+    /// Takes back what was done since the mark.
+    pub(super) fn undo(&mut self) {
+        while let Some(change) = self.changes.pop() {
+            match change {
+                Change::Put(node, s, count) => self.take_off(node, s, count),
+                Change::Remove(node) => self.set_removed(node, false),
+            }
+        }
+    }
+
+    /// Nodes of a cluster that are not removed, in order.
+    pub(super) fn nodes(&self, cluster: usize) -> impl Iterator<Item = usize> {
+        let nodes = self.of_cluster[cluster].iter().copied();
+        nodes.filter(|node| !self.nodes[*node].removed)
+    }
+
+    /// Class of a node.
+    pub(super) fn class(&self, node: usize) -> usize {
+        self.nodes[node].class
+    }
+
+    /// Pods of a node.
+    pub(super) fn load_of(&self, node: usize) -> &Load {
+        &self.nodes[node].load
+    }
+
+    /// Puts pods onto the first nodes that take them, as many as these take, and tells how many.
+    pub(super) fn first_fit(&mut self, batch: Batch) -> u32 {
+        if self.is_spread(batch.service) {
+            return self.first_fit_spread(batch);
+        }
+        let (s, cluster, mut left) = (batch.service, self.cluster(batch.area), batch.count);
+        for position in 0..self.of_cluster[cluster].len() {
+            if left == 0 {
+                break;
+            }
+            let node = self.of_cluster[cluster][position];
+            let count = self.takes(node, s, batch.area).min(left);
+            if count > 0 {
+                self.put(node, s, count);
+                left -= count;
+            }
+        }
+        batch.count - left
+    }
+
+    /// First fit of pods whose zone is decided pod by pod. Rooms only shrink, so each zone is walked through once.
+    fn first_fit_spread(&mut self, batch: Batch) -> u32 {
+        let (s, cluster) = (batch.service, self.cluster(batch.area));
+        let mut of_zone: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for node in self.of_cluster[cluster].iter().rev() {
+            let zone = self.nodes[*node].cell / 2;
+            of_zone.entry(zone).or_default().push(*node);
+        }
+        for placed in 0..batch.count {
+            let mut first: Option<usize> = None;
+            for (zone, nodes) in &mut of_zone {
+                while nodes
+                    .last()
+                    .is_some_and(|node| self.takes(*node, s, batch.area) == 0)
+                {
+                    nodes.pop();
+                }
+                if let Some(node) = nodes.last()
+                    && first.is_none_or(|first| *node < first)
+                    && self.skew_room(s, *zone) > 0
+                {
+                    first = Some(*node);
+                }
+            }
+            match first {
+                Some(node) => self.put(node, s, 1),
+                None => return placed,
+            }
+        }
+        batch.count
+    }
+
+    /// How many more pods a node takes, skew aside.
+    fn takes(&self, node: usize, s: usize, area: Area) -> u32 {
+        let node = &self.nodes[node];
+        if node.removed || !self.contains(area, node.cell) {
+            return 0;
+        }
+        self.fits(node.class, &node.load, s)
+    }
+
+    /// Removes pods until at most `wanted` are left in the area, one at a time from the node with the most, pinned ones never.
+    pub(super) fn scale_down(&mut self, s: usize, area: Area, wanted: u32) {
+        let mut excess = self.count(s, area).saturating_sub(wanted);
+        if excess == 0 {
+            return;
+        }
+        let mut loose: BinaryHeap<(u32, usize)> = self
+            .nodes(self.cluster(area))
+            .filter(|node| self.contains(area, self.nodes[*node].cell))
+            .filter_map(|node| Some((self.loose(node, s)?, node)))
+            .collect();
+        while let Some((_, node)) = loose.pop().filter(|_| excess > 0) {
+            self.take_off(node, s, 1);
+            excess -= 1;
+            loose.extend(self.loose(node, s).map(|count| (count, node)));
+        }
+    }
+
+    /// Pods of a service on a node, when not all of them are pinned.
+    fn loose(&self, node: usize, s: usize) -> Option<u32> {
+        let Node { class, load, .. } = &self.nodes[node];
+        let count = load.pods.get(&s).copied()?;
+        (count > self.fleet.classes[*class].pinned[s]).then_some(count)
+    }
+
+    /// Takes pods off nodes that cannot hold them all in this view; the caller sees them as missing.
+    pub(super) fn settle(&mut self) {
+        let order = self.by_size();
+        for node in 0..self.nodes.len() {
+            if !self.holds(node) {
+                self.settle_node(node, &order);
+            }
+        }
+    }
+
+    /// Whether a node has room for its pods, no more of a service than may be, and no two that conflict.
+    fn holds(&self, node: usize) -> bool {
+        let Node { class, load, .. } = &self.nodes[node];
+        let class = &self.fleet.classes[*class];
+        let has_room = load.taken.iter().zip(&class.capacity).all(|(a, b)| a <= b);
+        let may_stay = |(s, count): (&usize, &u32)| {
+            let most = class.most[*s].min(self.most_on_node[*s].max(class.pinned[*s]));
+            let conflicts = &self.fleet.services[*s].conflicts;
+            *count <= most && !conflicts.iter().any(|s| load.pods.contains_key(s))
+        };
+        has_room && load.pods.iter().all(may_stay)
+    }
+
+    /// Keeps pinned pods, then the largest that fit beside them.
+    fn settle_node(&mut self, node: usize, order: &[usize]) {
+        let pods = self.nodes[node].load.pods.clone();
+        let class = self.nodes[node].class;
+        for (s, count) in &pods {
+            let pinned = self.fleet.classes[class].pinned[*s];
+            self.take_off(node, *s, count.saturating_sub(pinned));
+        }
+        for s in order.iter().filter(|s| pods.contains_key(s)) {
+            let load = &self.nodes[node].load;
+            let missing = pods[s] - load.pods.get(s).copied().unwrap_or(0);
+            let back = self.fits(class, load, *s).min(missing);
+            if back > 0 {
+                self.put(node, *s, back);
+            }
+        }
+    }
+
+    /// How many more nodes of the class limits let one buy.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub(super) fn affordable(&self, class: usize) -> u32 {
+        let offering = self.fleet.classes[class].offering;
+        let limits = self.fleet.limits.iter().zip(&self.sums);
+        limits
+            .filter(|(limit, _)| !limit.at_least && limit.coefficients[offering] > 0.0)
+            .map(|(limit, sum)| {
+                ((limit.limit - sum + 1e-9) / limit.coefficients[offering]).max(0.0) as u32
+            })
+            .min()
+            .unwrap_or(u32::MAX)
+    }
+
+    /// Whether there are as many nodes as limits ask for at least, with one of an offering added.
+    pub(super) fn keeps_lower_limits(&self, added: Option<usize>) -> bool {
+        let mut limits = self.fleet.limits.iter().zip(&self.sums);
+        limits.all(|(limit, sum)| {
+            let more = added.map_or(0.0, |offering| limit.coefficients[offering]);
+            !limit.at_least || sum + more >= limit.limit - 1e-9
+        })
     }
 
     /// Whether a node may be removed: nothing on it must stay, and no pod belongs to a service that may not be disturbed.
-    fn is_movable(&self, node: &Group) -> bool {
-        let class = &self.fleet.classes[node.class];
-        let stuck =
-            |(s, n): (usize, &u32)| *n > 0 && class.now[s] > 0 && self.fleet.services[s].unmovable;
-        !class.kept && !node.pods.iter().enumerate().any(stuck)
+    pub(super) fn is_movable(&self, node: usize) -> bool {
+        let Node { class, load, .. } = &self.nodes[node];
+        let class = &self.fleet.classes[*class];
+        let stuck = |s: &usize| class.now[*s] > 0 && self.fleet.services[*s].unmovable;
+        !class.kept && !load.pods.keys().any(stuck)
     }
 
-    fn replace_one(&mut self) -> bool {
-        for index in 0..self.nodes.len() {
-            let node = &self.nodes[index];
-            let from = self.fleet.offering_of(node.class);
-            if !self.is_movable(node) {
+    /// Gives back nodes that are empty and may go.
+    pub(super) fn drop_empty(&mut self) {
+        for node in 0..self.nodes.len() {
+            let Node {
+                class,
+                load,
+                removed,
+                ..
+            } = &self.nodes[node];
+            if *removed || !load.pods.is_empty() || self.fleet.classes[*class].kept {
                 continue;
             }
-            for class in 0..self.fleet.offerings.len() {
-                let to = &self.fleet.offerings[class];
-                let fresh = Group {
-                    class,
-                    ..node.clone()
-                };
-                if to.cell == from.cell
-                    && to.usd_per_hour < from.usd_per_hour * (1.0 - 1e-9)
-                    && self.allowed(class)
-                    && self.holds(&fresh)
-                {
-                    self.nodes[index] = fresh;
-                    return true;
-                }
+            self.set_removed(node, true);
+            if !self.keeps_lower_limits(None) {
+                self.set_removed(node, false);
             }
         }
-        false
-    }
-
-    fn holds(&self, node: &Group) -> bool {
-        let class = &self.fleet.classes[node.class];
-        let allowed = node.pods.iter().zip(&class.most).all(|(n, most)| n <= most);
-        allowed && class.room_beside(&node.pods, |s| self.size(s)).is_some()
     }
 
     /// The placement; nodes that are empty and may go are given back.
     pub(super) fn finish(mut self) -> Placement {
-        let mut index = 0;
-        while index < self.nodes.len() {
-            let node = &self.nodes[index];
-            if node.pods.iter().all(|n| *n == 0) && !self.fleet.classes[node.class].kept {
-                let gone = self.nodes.remove(index);
-                if self.keeps_lower_limits() {
-                    continue;
-                }
-                self.nodes.insert(index, gone);
+        self.drop_empty();
+        let group = |node: &Node| {
+            let mut pods = vec![0; self.fleet.services.len()];
+            node.load.pods.iter().for_each(|(s, n)| pods[*s] = *n);
+            Group {
+                class: node.class,
+                count: 1,
+                pods,
             }
-            index += 1;
+        };
+        let groups = self.nodes.iter().filter(|node| !node.removed).map(group);
+        Placement {
+            groups: groups.collect(),
         }
-        Placement { groups: self.nodes }.normalized()
+        .normalized()
     }
+}
+
+/// Stands in for a load that is being changed.
+const NOTHING: Load = Load {
+    pods: BTreeMap::new(),
+    taken: Vec::new(),
+};
+
+/// How many pods of a size there is room for beside a load; none where the load has too little already.
+fn room_for(class: &Class, load: &Load, size: &[u64]) -> u32 {
+    let mut most = u64::from(u32::MAX);
+    for ((capacity, taken), size) in class.capacity.iter().zip(&load.taken).zip(size) {
+        let Some(room) = capacity.checked_sub(*taken) else {
+            return 0;
+        };
+        if *size > 0 {
+            most = most.min(room / size);
+        }
+    }
+    u32::try_from(most).unwrap_or(u32::MAX)
 }

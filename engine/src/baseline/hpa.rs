@@ -140,8 +140,7 @@ pub fn recommended(settings: &Settings, current: u32, reading: &Reading) -> u32 
 }
 
 /// Replicas for a ratio of use to target of `ready` pods, all of them heard of: `current` within the tolerance, else ⌈ratio · ready⌉.
-/// The ratio may be one that is expected, and then nothing rounds it to whole percent.
-pub fn for_ratio(ratio: f64, tolerance: f64, current: u32, ready: u32) -> u32 {
+fn for_ratio(ratio: f64, tolerance: f64, current: u32, ready: u32) -> u32 {
     if is_near(ratio, tolerance) {
         current
     } else {

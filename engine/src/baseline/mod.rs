@@ -1,13 +1,21 @@
 //! What the stock autoscalers would do, and the least that makes it feasible.
 //!
-//! Replicas are those that the Horizontal Pod Autoscaler ([`hpa`]) settles on under the expected load. Pods are placed by first-fit
-//! decreasing onto existing nodes, then onto new ones chosen by price for what they take, as Cluster Autoscaler's price
-//! expander and Karpenter do; nodes whose pods fit elsewhere are then removed, as both do when they consolidate.
-//! These tools see requests and the scheduler's filters; they know nothing of expected use, spot shares, failures to survive or budgets.
+//! Replicas are those that the Horizontal Pod Autoscaler ([`hpa`]) settles on under the expected load. The scheduler puts missing
+//! pods onto the first nodes with room, the largest first; a node autoscaler does the rest: Cluster Autoscaler with the expander
+//! `least-waste` or `price`, or Karpenter, each as its source has it (the modules name files and releases). They see requests and
+//! the scheduler's filters; they know nothing of expected use, spot shares, failures to survive or budgets.
+//!
+//! The baseline is the cheapest of the three: what users have who chose the best tool for their fleet.
 
 mod builder;
+mod claim;
+mod cluster_autoscaler;
+mod expander;
 pub mod hpa;
+mod karpenter;
 mod nearest;
+mod purchase;
+mod replicas;
 
 use crate::exact::Column;
 use crate::feasibility::is_feasible;
@@ -15,103 +23,147 @@ use crate::fleet::Fleet;
 use crate::improve::{consolidate, until_feasible};
 use crate::limits::Meter;
 use crate::packing::{self, Demand, Values};
+use crate::parallel;
 use crate::placement::Placement;
-use builder::{Builder, View};
+use builder::{Area, Batch, Builder, View};
+use expander::Expander;
+use purchase::Purchase;
+use replicas::desired;
 
-/// The stock tools' placement, with whatever constraints it breaks.
-pub fn stock(fleet: &Fleet) -> Placement {
-    let mut builder = Builder::new(fleet, View::Stock);
-    for s in 0..fleet.services.len() {
-        for bounds in &fleet.services[s].clusters {
-            let wanted = desired(fleet, s, bounds.cluster);
-            builder.scale_down(
-                s,
-                &|cell| fleet.cluster_of_cell(cell) == bounds.cluster,
-                wanted,
-            );
+/// A stock node autoscaler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// Cluster Autoscaler, expander `least-waste`.
+    ClusterAutoscalerLeastWaste,
+    /// Cluster Autoscaler, expander `price`.
+    ClusterAutoscalerPrice,
+    /// Karpenter.
+    Karpenter,
+}
+
+impl Tool {
+    /// All tools.
+    pub const ALL: [Self; 3] = [
+        Self::ClusterAutoscalerLeastWaste,
+        Self::ClusterAutoscalerPrice,
+        Self::Karpenter,
+    ];
+
+    /// The name in plan files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterAutoscalerLeastWaste => "cluster_autoscaler_least_waste",
+            Self::ClusterAutoscalerPrice => "cluster_autoscaler_price",
+            Self::Karpenter => "karpenter",
         }
     }
+
+    fn run(self, builder: &mut Builder, pending: &mut [Batch], meter: &Meter) {
+        match self {
+            Self::ClusterAutoscalerLeastWaste => {
+                cluster_autoscaler::run(builder, pending, Expander::LeastWaste, meter);
+            }
+            Self::ClusterAutoscalerPrice => {
+                cluster_autoscaler::run(builder, pending, Expander::Price, meter);
+            }
+            Self::Karpenter => karpenter::run(builder, pending, meter),
+        }
+    }
+}
+
+/// What a stock tool makes of the fleet.
+#[derive(Clone, Debug)]
+pub struct Stock {
+    /// The tool.
+    pub tool: Tool,
+    /// Its placement, with whatever constraints it breaks.
+    pub placement: Placement,
+    /// Pods that it leaves pending.
+    pub pending: u32,
+    /// Work units used.
+    pub work: u64,
+}
+
+/// Every stock tool's placement. All pods that find room are placed whatever the limits; nodes are consolidated as far as these let.
+pub fn stock(fleet: &Fleet, meter: &Meter) -> Vec<Stock> {
+    let (builder, pending) = autoscaled(fleet);
+    let shares = meter.shares(Tool::ALL.len());
+    let tools: Vec<_> = Tool::ALL.into_iter().zip(shares).collect();
+    parallel::map(&tools, |(tool, meter)| {
+        let (mut builder, mut pending) = (builder.clone(), pending.clone());
+        tool.run(&mut builder, &mut pending, meter);
+        Stock {
+            tool: *tool,
+            placement: builder.finish(),
+            pending: pending.iter().map(|batch| batch.count).sum(),
+            work: meter.used(),
+        }
+    })
+}
+
+/// The cheapest of those that leave the fewest pods pending: `baseline`.
+pub fn best(fleet: &Fleet, stocks: &[Stock]) -> Placement {
+    let key = |stock: &Stock| (stock.pending, total(fleet, &stock.placement));
+    let best = stocks.iter().min_by(|a, b| {
+        let (a, b) = (key(a), key(b));
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    });
+    best.map_or_else(
+        || Placement::current(fleet),
+        |stock| stock.placement.clone(),
+    )
+}
+
+/// What runs now with HPA's replicas, and the pods that do not fit on the nodes there are, the largest first.
+fn autoscaled(fleet: &Fleet) -> (Builder<'_>, Vec<Batch>) {
+    let mut builder = Builder::new(fleet, &View::Stock, &Placement::current(fleet));
     let mut pending = Vec::new();
-    for s in 0..fleet.services.len() {
-        for bounds in &fleet.services[s].clusters {
-            let cluster = bounds.cluster;
-            let here = builder.count(s, &|cell| fleet.cluster_of_cell(cell) == cluster);
-            let missing = desired(fleet, s, cluster).saturating_sub(here);
-            pending.extend((0..missing).map(|_| (s, cluster)));
+    for service in builder.by_size() {
+        for bounds in &fleet.services[service].clusters {
+            let area = Area::Cluster(bounds.cluster);
+            let wanted = desired(fleet, service, bounds.cluster);
+            builder.scale_down(service, area, wanted);
+            let count = wanted.saturating_sub(builder.count(service, area));
+            pending.push(Batch {
+                service,
+                area,
+                count,
+            });
         }
     }
-    let cells_of = |cluster: usize| {
-        (0..2 * fleet.zones.len())
-            .filter(|cell| fleet.cluster_of_cell(*cell) == cluster)
-            .collect()
-    };
-    builder.place(
-        pending
-            .into_iter()
-            .map(|(s, cluster)| (s, cells_of(cluster)))
-            .collect(),
-    );
-    builder.consolidate();
-    builder.finish()
+    for batch in &mut pending {
+        batch.count -= builder.first_fit(*batch);
+    }
+    (builder, pending)
 }
 
-/// Replicas that HPA settles on in a cluster; services that are not sized, and those without known replicas, stay at their bounds.
-fn desired(fleet: &Fleet, s: usize, cluster: usize) -> u32 {
-    let service = &fleet.services[s];
-    let Some(bounds) = service.bounds(cluster) else {
-        return 0;
-    };
-    let now = bounds
-        .now
-        .unwrap_or(bounds.min)
-        .clamp(bounds.min, bounds.max.max(bounds.min));
-    let Some(target) = fleet.problem.services[s]
-        .capacity
-        .as_ref()
-        .map(|capacity| capacity.target_utilization)
-    else {
-        return now;
-    };
-    // The load is shared by the replicas of all clusters, so HPA sees one utilisation and scales every cluster by the same ratio.
-    let elsewhere: u32 = service
-        .clusters
-        .iter()
-        .filter(|b| b.cluster != cluster)
-        .map(|b| b.now.unwrap_or(b.min))
-        .sum();
-    let mut replicas = now.max(1);
-    for _ in 0..20 {
-        let scaled = scale(replicas, elsewhere, now);
-        let Some(utilization) = service.level(replicas + scaled).utilization else {
-            return now;
-        };
-        let next = hpa::for_ratio(utilization / target, hpa::TOLERANCE, replicas, replicas)
-            .clamp(bounds.min, bounds.max.max(bounds.min))
-            .max(u32::from(bounds.max > 0));
-        if next == replicas {
-            break;
+/// The tools' placements with the least replicas and nodes added until they are feasible, cheapest first; without those where that
+/// did not succeed.
+pub fn repair(fleet: &Fleet, stocks: &[Stock], meter: &Meter) -> Vec<Placement> {
+    let mut placements = vec![best(fleet, stocks)];
+    for stock in stocks {
+        if !placements.contains(&stock.placement) {
+            placements.push(stock.placement.clone());
         }
-        replicas = next;
     }
-    replicas.clamp(bounds.min, bounds.max.max(bounds.min))
+    let shares = meter.shares(placements.len());
+    let parts: Vec<_> = placements.into_iter().zip(shares).enumerate().collect();
+    let repaired = parallel::map(&parts, |(index, (placement, meter))| {
+        // Packing anew takes longest by far and hardly depends on the tool.
+        made_feasible(fleet, placement, *index == 0, meter)
+    });
+    let mut repaired: Vec<Placement> = repaired.into_iter().flatten().collect();
+    repaired.sort_by(|a, b| total(fleet, a).total_cmp(&total(fleet, b)));
+    repaired
 }
 
-/// What the other clusters have when this one went from `now` to `replicas`.
-fn scale(replicas: u32, elsewhere: u32, now: u32) -> u32 {
-    if now == 0 {
-        elsewhere
-    } else {
-        ceil(f64::from(elsewhere) * f64::from(replicas) / f64::from(now))
-    }
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn ceil(value: f64) -> u32 {
-    (value - 1e-9).ceil().clamp(0.0, 1e9) as u32
-}
-
-/// The stock placement with the least replicas and nodes added until it is feasible; `None` when that did not succeed.
-pub fn repair(fleet: &Fleet, stock: &Placement, meter: &Meter) -> Option<Placement> {
+/// One placement repaired; `None` when that did not succeed.
+fn made_feasible(
+    fleet: &Fleet,
+    stock: &Placement,
+    packs_anew: bool,
+    meter: &Meter,
+) -> Option<Placement> {
     if is_feasible(fleet, stock) {
         return Some(stock.clone());
     }
@@ -122,13 +174,12 @@ pub fn repair(fleet: &Fleet, stock: &Placement, meter: &Meter) -> Option<Placeme
     let columns = columns?;
     let mut attempts: Vec<Placement> = Vec::new();
     for start in [stock.clone(), Placement::current(fleet)] {
-        attempts.extend(rebuilt(fleet, &start, &columns));
+        attempts.extend(rebuilt(fleet, &start, &columns, &values));
     }
-    attempts.extend(packing::pack(
-        fleet,
-        &Demand::by_cell(fleet, &columns),
-        &values,
-    ));
+    if packs_anew && meter.goes_on() {
+        let demand = Demand::by_cell(fleet, &columns);
+        attempts.extend(packing::pack(fleet, &demand, &values));
+    }
     let feasible = attempts
         .into_iter()
         .filter_map(|placement| until_feasible(fleet, placement, meter));
@@ -153,28 +204,39 @@ pub(crate) fn completed(
         .enumerate()
         .map(|(s, cells)| nearest::column(fleet, s, cells.clone(), &values))
         .collect();
-    rebuilt(fleet, nodes, &columns?)
+    rebuilt(fleet, nodes, &columns?, &values)
 }
 
 /// The start's nodes with pods taken off and added until the columns are met.
-fn rebuilt(fleet: &Fleet, start: &Placement, columns: &[Column]) -> Option<Placement> {
-    let mut builder = Builder::from(
-        fleet,
-        View::Full(columns.iter().map(|column| column.replicas).collect()),
-        start,
-    );
-    for (s, column) in columns.iter().enumerate() {
-        for (cell, wanted) in column.cells.iter().enumerate() {
-            builder.scale_down(s, &|other| other == cell, *wanted);
-        }
+fn rebuilt(
+    fleet: &Fleet,
+    start: &Placement,
+    columns: &[Column],
+    values: &Values,
+) -> Option<Placement> {
+    let view = View::Full(columns.iter().map(|column| column.replicas).collect());
+    let mut builder = Builder::new(fleet, &view, start);
+    let wanted = || {
+        let columns = columns.iter().enumerate();
+        columns.flat_map(|(s, column)| {
+            let cells = column.cells.iter().enumerate();
+            cells.map(move |(cell, wanted)| (s, cell, *wanted))
+        })
+    };
+    for (s, cell, wanted) in wanted() {
+        builder.scale_down(s, Area::Cell(cell), wanted);
     }
     builder.settle();
-    let mut pending = Vec::new();
-    for (s, column) in columns.iter().enumerate() {
-        for (cell, wanted) in column.cells.iter().enumerate() {
-            let missing = wanted.saturating_sub(builder.count(s, &|other| other == cell));
-            pending.extend((0..missing).map(|_| (s, vec![cell])));
-        }
-    }
-    builder.place(pending).then(|| builder.finish())
+    let missing = wanted()
+        .map(|(s, cell, wanted)| {
+            let here = builder.count(s, Area::Cell(cell));
+            (s, cell, wanted.saturating_sub(here))
+        })
+        .filter(|(.., missing)| *missing > 0)
+        .collect();
+    let complete = Purchase::new(&builder, values, missing).run(&mut builder);
+    complete.then(|| builder.finish())
 }
+
+#[cfg(test)]
+mod tests;

@@ -150,9 +150,10 @@ pub struct NodeGroup {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
-    /// As the stock tools act: HPA's formula and first-fit decreasing.
+    /// What the best stock tool makes of the fleet: the row `baseline`.
     pub stock: BaselineRow,
-    /// The same with the least replicas and nodes added until it is feasible; absent when that did not succeed.
+    /// The cheapest of the stock tools' placements with the least replicas and nodes added until it is feasible; absent when that did
+    /// not succeed.
     pub repaired: Option<BaselineRow>,
 }
 
@@ -204,7 +205,9 @@ pub struct Branch {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Candidate {
-    /// `baseline`, `baseline_repaired`, `exact`, `qaoa`, `anneal`, `uniform` or `enumerate`.
+    /// A stock tool, `cluster_autoscaler_least_waste`, `cluster_autoscaler_price` or `karpenter`; `baseline`, the cheapest of these
+    /// (of those with the fewest pods pending), and `baseline_repaired`; or `exact`, `qaoa`, `anneal`, `uniform`, `enumerate` or
+    /// `unchanged`.
     pub solver: String,
     /// What became of it: `chosen`, `feasible`, `violates`, `none`, `failed`, `stopped`.
     pub outcome: String,

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Settings, Solver};
-use crate::baseline;
+use crate::baseline::{self, Stock};
 use crate::choices;
 use crate::cost::cost;
 use crate::exact::{self, Exact};
@@ -23,7 +23,7 @@ const MOST_FINISHED: usize = 12;
 
 /// What the solvers found for one set of constraints.
 pub(super) struct Attempt {
-    /// The stock tools' placement.
+    /// The best stock tool's placement.
     pub(super) stock: Placement,
     /// The repaired one, realisable by the scheduler where that is asked for.
     pub(super) repaired: Option<Placement>,
@@ -50,23 +50,19 @@ pub(super) fn attempt(
     progress: &(dyn Fn(&str, f64) + Sync),
 ) -> Attempt {
     progress("baseline", 0.0);
-    let stock = baseline::stock(fleet);
+    let stocks = baseline::stock(fleet, meter);
+    let stock = baseline::best(fleet, &stocks);
     let mut table = Table {
         fleet,
         settings,
         meter,
         rows: Vec::new(),
     };
-    table.stock(&stock);
-    let repaired = baseline::repair(fleet, &stock, meter)
-        .and_then(|placement| table.realisable(placement).map(|(placement, _)| placement));
-    table.push(
-        "baseline_repaired",
-        repaired.clone(),
-        None,
-        0,
-        String::new(),
-    );
+    table.stock("baseline", &stock, 0);
+    for stock in &stocks {
+        table.stock(stock.tool.as_str(), &stock.placement, stock.work);
+    }
+    let repaired = table.repaired(&stocks);
     let current = Some(Placement::current(fleet))
         .filter(|placement| fleet.has_current && is_feasible(fleet, placement));
     progress("exact", 0.05);
@@ -98,7 +94,7 @@ fn wants_samples(solver: Solver) -> bool {
 /// Whether the settings let this row be published.
 fn may_publish(solver: Solver, row: &str) -> bool {
     match solver {
-        Solver::Auto => row != "baseline",
+        Solver::Auto => true,
         Solver::Baseline => row == "baseline_repaired",
         other => row == other.as_str(),
     }
@@ -152,13 +148,14 @@ impl<'a> Table<'a> {
         self.rows.push((candidate, publishable));
     }
 
-    fn stock(&mut self, stock: &Placement) {
+    /// A stock tool's row, which is never published.
+    fn stock(&mut self, solver: &str, stock: &Placement, work: u64) {
         let broken = violations(self.fleet, stock);
         let note = broken.first().map_or(String::new(), |first| {
             format!("{} violations, such as {first}", broken.len())
         });
         let candidate = Candidate {
-            solver: "baseline".to_owned(),
+            solver: solver.to_owned(),
             outcome: if broken.is_empty() {
                 "feasible"
             } else {
@@ -167,10 +164,28 @@ impl<'a> Table<'a> {
             .to_owned(),
             total_usd_per_hour: Some(self.total(stock)),
             schedulable_usd_per_hour: None,
-            work: 0,
+            work,
             note,
         };
         self.rows.push((candidate, None));
+    }
+
+    /// The cheapest of the stock tools' placements made feasible and, where that is asked for, realisable.
+    fn repaired(&mut self, stocks: &[Stock]) -> Option<Placement> {
+        let before = self.meter.used();
+        let repaired = baseline::repair(self.fleet, stocks, self.meter);
+        let repaired = repaired.into_iter().filter_map(|p| self.realisable(p));
+        let repaired = repaired.map(|(placement, _)| placement);
+        let repaired = repaired.min_by(|a, b| self.total(a).total_cmp(&self.total(b)));
+        let work = self.meter.used() - before;
+        self.push(
+            "baseline_repaired",
+            repaired.clone(),
+            None,
+            work,
+            String::new(),
+        );
+        repaired
     }
 
     /// Keeping everything as it is, when that is feasible.
