@@ -19,6 +19,10 @@ const NODES_A_LOOK: u64 = 1 << 12;
 const PRICE_STEPS: u32 = 200;
 /// The same further down, from the prices above.
 const RENEWED_STEPS: u32 = 40;
+/// The search for prices ends with steps of this share of the first ones.
+const LEAST_PACE: f64 = 0.01;
+/// Numbers that are summed side by side.
+const LANES: usize = 8;
 /// The least tolerance: bounds are taken in floating point.
 pub(crate) const LEAST_TOLERANCE: i64 = 1 << 10;
 /// What is added to a bound in floating point: more than its error, as long as the sum of all values stays below 2^50.
@@ -119,7 +123,7 @@ impl Knapsack<'_> {
     /// The linear relaxation's bound at the prices found, everything that makes room included.
     fn relaxed_bound(&self) -> i64 {
         let capacity = self.most_room();
-        let prices = prices(self.items, &capacity, &[], PRICE_STEPS);
+        let prices = prices(self.items, &capacity, &[], PRICE_STEPS, 0.0);
         let paid = |size: &[i64]| -> f64 {
             let positive = size.iter().map(|size| as_f64(*size.max(&0)));
             positive
@@ -137,82 +141,81 @@ impl Knapsack<'_> {
 }
 
 /// Prices of a unit of each dimension, at least 0, that make about the least of `Σ price · room + Σ most · max(0, value − Σ price · size)`,
-/// searched from some on where there are any.
-fn prices(items: &[Item], room: &[i64], start: &[f64], steps: u32) -> Vec<f64> {
-    let dimensions = room.len();
+/// by subgradients from some prices on where there are any. Less than `enough` is as good as any.
+fn prices(items: &[Item], room: &[i64], start: &[f64], steps: u32, enough: f64) -> Vec<f64> {
     let scale: Vec<f64> = room.iter().map(|room| as_f64(*room).max(1.0)).collect();
-    let share = |item: &Item, k: usize| as_f64(item.size[k].max(0)) / scale[k];
-    let shares: Vec<f64> = items
-        .iter()
-        .flat_map(|item| (0..dimensions).map(move |k| share(item, k)))
-        .collect();
-    let most = |i: usize| f64::from(most_that_fits(&items[i], room));
-    let worth: Vec<(f64, f64)> = (0..items.len())
-        .map(|i| (as_f64(items[i].value), most(i)))
-        .collect();
-    let mut prices = match start {
-        [] => vec![0.0; dimensions],
-        start => start
-            .iter()
-            .zip(&scale)
-            .map(|(price, scale)| price * scale)
-            .collect(),
+    let padding = items.len().next_multiple_of(LANES) - items.len();
+    let column = |of: &dyn Fn(&Item) -> f64| -> Vec<f64> {
+        let values = items.iter().map(of);
+        values.chain(std::iter::repeat_n(0.0, padding)).collect()
     };
+    let shares: Vec<Vec<f64>> = (0..room.len())
+        .map(|k| column(&|item| as_f64(item.size[k].max(0)) / scale[k]))
+        .collect();
+    let value = column(&|item| as_f64(item.value));
+    let most = column(&|item| f64::from(most_that_fits(item, room)));
+    let mut prices = vec![0.0; room.len()];
+    for ((price, start), scale) in prices.iter_mut().zip(start).zip(&scale) {
+        *price = start * scale;
+    }
     let mut best = (f64::INFINITY, prices.clone());
+    let (mut gain, mut count) = (value.clone(), vec![0.0; value.len()]);
     let (mut pace, mut since) = (1.0, 0);
     for _ in 0..steps {
-        let mut bound: f64 = prices.iter().sum();
-        let mut left = vec![1.0; dimensions];
-        for (shares, (value, most)) in shares.chunks_exact(dimensions).zip(&worth) {
-            let gain = value
-                - shares
-                    .iter()
-                    .zip(&prices)
-                    .map(|(share, price)| share * price)
-                    .sum::<f64>();
-            if gain > 0.0 {
-                bound += gain * most;
-                left.iter_mut()
-                    .zip(shares)
-                    .for_each(|(left, share)| *left -= share * most);
-            }
+        gain.copy_from_slice(&value);
+        for (price, shares) in prices.iter().zip(&shares) {
+            let sizes = gain.iter_mut().zip(shares);
+            sizes.for_each(|(gain, share)| *gain -= price * share);
         }
+        for ((count, gain), most) in count.iter_mut().zip(&gain).zip(&most) {
+            *count = if *gain > 0.0 { *most } else { 0.0 };
+        }
+        let bound = prices.iter().sum::<f64>() + dot(&gain, &count);
         since += 1;
         if bound < best.0 {
             since = if bound < best.0 * 0.999 { 0 } else { since };
-            best = (bound, prices.clone());
+            best.0 = bound;
+            best.1.copy_from_slice(&prices);
+        }
+        if best.0 < enough {
+            break;
         }
         if since > 5 {
             (pace, since) = (pace * 0.5, 0);
-            prices.clone_from(&best.1);
+            prices.copy_from_slice(&best.1);
+            if pace < LEAST_PACE {
+                break;
+            }
             continue;
         }
-        // A dimension with room to spare at price 0 asks for no less.
-        let slope = left
+        let left: Vec<f64> = shares
             .iter()
-            .zip(&prices)
-            .map(|(left, price)| {
-                if *left > 0.0 && *price == 0.0 {
-                    0.0
-                } else {
-                    left * left
-                }
-            })
-            .sum::<f64>();
+            .map(|shares| 1.0 - dot(shares, &count))
+            .collect();
+        // A dimension with room to spare at price 0 asks for no less.
+        let spare = |(left, price): (&f64, &f64)| *left > 0.0 && *price == 0.0;
+        let asks = left.iter().zip(&prices).filter(|both| !spare(*both));
+        let slope: f64 = asks.map(|(left, _)| left * left).sum();
         if slope < 1e-12 {
             break;
         }
         let step = pace * 0.1 * best.0 / slope;
-        prices
-            .iter_mut()
-            .zip(&left)
-            .for_each(|(price, left)| *price = (*price - step * left).max(0.0));
+        let both = prices.iter_mut().zip(&left);
+        both.for_each(|(price, left)| *price = (*price - step * left).max(0.0));
     }
-    best.1
-        .iter()
-        .zip(&scale)
-        .map(|(price, scale)| price / scale)
-        .collect()
+    let scaled = best.1.iter().zip(&scale);
+    scaled.map(|(price, scale)| price / scale).collect()
+}
+
+/// Sum of the products, in lanes that a processor can take together; the lengths are multiples of [`LANES`].
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut lanes = [0.0; LANES];
+    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
+        for lane in 0..LANES {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    lanes.iter().sum()
 }
 
 /// How items are weighed, by item.
@@ -333,10 +336,12 @@ impl<'k> Search<'k> {
         if from == to {
             return;
         }
-        let scales = self.scales_for(from);
+        if decisions > 0 && self.is_hopeless(value, from, to, self.weight_of_room()) {
+            return;
+        }
+        let scales = self.scales_for(from, value);
         let above = mem::replace(&mut self.scales, scales);
-        let room = self.room.iter().zip(&self.scales.prices);
-        let weight = room.map(|(room, price)| as_f64(*room) * price).sum();
+        let weight = self.weight_of_room();
         if decisions >= self.knapsack.renewed {
             self.descend(from, weight, value);
         } else if !self.is_hopeless(value, from, to, weight) {
@@ -365,8 +370,14 @@ impl<'k> Search<'k> {
         self.scales = above;
     }
 
+    /// The room left, weighed at the prices.
+    fn weight_of_room(&self) -> f64 {
+        let room = self.room.iter().zip(&self.scales.prices);
+        room.map(|(room, price)| as_f64(*room) * price).sum()
+    }
+
     /// Prices for the room left, and the candidates from `from` on in the order of their density by them.
-    fn scales_for(&mut self, from: usize) -> Scales {
+    fn scales_for(&mut self, from: usize, value: i64) -> Scales {
         let items: Vec<Item> = self.candidates[from..]
             .iter()
             .map(|item| self.knapsack.items[*item])
@@ -377,7 +388,9 @@ impl<'k> Search<'k> {
         } else {
             RENEWED_STEPS
         };
-        let prices = prices(&items, &self.room, start, steps);
+        let wanted = self.best_value.saturating_add(self.knapsack.tolerance);
+        let enough = as_f64(wanted.saturating_sub(value)) * (1.0 - 1e-9) - 2.0 * SLACK;
+        let prices = prices(&items, &self.room, start, steps, enough);
         let count = self.knapsack.items.len();
         let (mut weight, mut most, mut rank) = (vec![0.0; count], vec![0; count], vec![0; count]);
         for i in &self.candidates[from..] {

@@ -61,13 +61,11 @@ impl Tree {
     pub(super) fn root(
         fleet: &Fleet,
         master: &mut Master,
-        effort: Effort,
         meter: &Meter,
     ) -> Option<(Self, Relaxed)> {
         let mut search = Search {
             fleet,
             master,
-            effort,
             meter,
         };
         let (open, solved) = search.solve(Vec::new())?;
@@ -93,7 +91,6 @@ impl Tree {
         let mut search = Search {
             fleet,
             master,
-            effort: Effort::SOUND,
             meter,
         };
         while self.open.len() < most_leaves && meter.goes_on() {
@@ -147,7 +144,6 @@ impl Tree {
         let mut search = Search {
             fleet,
             master,
-            effort: Effort::SOUND,
             meter,
         };
         let mut leaves: Vec<&Open> = self.open.iter().collect();
@@ -178,7 +174,6 @@ impl Tree {
 struct Search<'s, 'm> {
     fleet: &'s Fleet,
     master: &'s mut Master<'m>,
-    effort: Effort,
     meter: &'s Meter<'s>,
 }
 
@@ -205,15 +200,15 @@ impl Search<'_, '_> {
             };
             return Some((open, None));
         }
-        let (mut relaxed, rounds) =
-            generate(self.fleet, self.master, &floors, self.effort, self.meter)?;
+        let effort = Effort::bounding(self.fleet);
+        let (mut relaxed, rounds) = generate(self.fleet, self.master, &floors, effort, self.meter)?;
         let weight = self.master.price_weight();
         lower(
             self.fleet,
             &mut relaxed,
             weight,
             &floors,
-            self.effort,
+            effort,
             self.meter,
         );
         let sunk = self.fleet.sunk_usd_per_hour();

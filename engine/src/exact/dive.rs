@@ -11,7 +11,7 @@ use crate::limits::Meter;
 use crate::placement::Placement;
 
 /// Of the fractions above one half, how many are rounded up at once: one in so many.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 4;
 /// Decisions that may turn out wrong.
 const MOST_TAKEN_BACK: usize = 20;
 /// Plans that are returned.
@@ -55,7 +55,7 @@ fn descend(
     let mut bounds: Vec<(f64, f64)> = Vec::new();
     let mut last: Vec<(usize, f64)> = Vec::new();
     let (mut taken_back, mut at_once) = (0, AT_ONCE);
-    while let Some((relaxed, _)) = generate(fleet, master, floors, Effort::DIVING, meter) {
+    while let Some((relaxed, _)) = generate(fleet, master, floors, Effort::diving(fleet), meter) {
         let known = bounds.len();
         let new = master.choices[known..].iter();
         bounds.extend(new.map(|choice| (0.0, floors.most_weight(fleet, choice))));

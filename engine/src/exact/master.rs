@@ -74,6 +74,8 @@ pub(crate) struct Relaxed {
     /// Weight of each choice.
     pub(crate) weights: Vec<f64>,
     pub(crate) duals: Duals,
+    /// The dual of every row, from which those are made.
+    pub(crate) rows: Vec<f64>,
     /// Simplex iterations.
     pub(crate) iterations: u64,
 }
@@ -234,11 +236,13 @@ impl<'a> Master<'a> {
             broken: self.artificial.iter().map(|i| columns[*i]).sum(),
             weights: columns[self.fixed..].to_vec(),
             duals: self.duals(solution.dual_rows()),
+            rows: solution.dual_rows().to_vec(),
             iterations: u64::try_from(solved.simplex_iteration_count()).unwrap_or(0),
         }
     }
 
-    fn duals(&self, y: &[f64]) -> Duals {
+    /// Multipliers from a dual of every row.
+    pub(crate) fn duals(&self, y: &[f64]) -> Duals {
         let fleet = self.fleet;
         let at = |kind: Kind| self.index.get(&kind).map_or(0.0, |i| y[*i]);
         let nonnegative = |kind: Kind| (-at(kind)).max(0.0);

@@ -36,6 +36,8 @@ struct Effort {
     /// How well patterns are searched for, one after the other as long as no column improves: by how much of its price a node's pattern may
     /// be missed, and search nodes.
     pricing: &'static [(f64, u64)],
+    /// Generation ends where no node can be worth more than its price by a larger share than this.
+    enough: f64,
 }
 
 impl Effort {
@@ -43,19 +45,54 @@ impl Effort {
     const THOROUGH: Self = Self {
         rounds: 400,
         pricing: &[(1e-2, 1_000), (1e-3, 5_000), (1e-5, 20_000)],
+        enough: 0.0,
     };
-    /// A thousandth may be missed.
+    /// Bounds are missed by about a thousandth.
     const SOUND: Self = Self {
         rounds: 400,
         pricing: &[(1e-2, 1_000), (1e-3, 5_000)],
+        enough: 2e-3,
     };
     /// Between the decisions of a dive.
     const DIVING: Self = Self {
-        rounds: 4,
+        rounds: 2,
         pricing: &[(1e-2, 300)],
+        enough: 1e-2,
     };
+    /// The same where it takes little time.
+    const DIVING_SLOWLY: Self = Self {
+        rounds: 60,
+        pricing: &[(1e-2, 1_000), (1e-4, 5_000)],
+        enough: 0.0,
+    };
+
+    /// For bounds.
+    fn bounding(fleet: &Fleet) -> Self {
+        if is_small(fleet) {
+            Self::THOROUGH
+        } else {
+            Self::SOUND
+        }
+    }
+
+    /// For plans.
+    fn diving(fleet: &Fleet) -> Self {
+        if is_small(fleet) {
+            Self::DIVING_SLOWLY
+        } else {
+            Self::DIVING
+        }
+    }
 }
 
+fn is_small(fleet: &Fleet) -> bool {
+    fleet.classes.len() * fleet.services.len() <= SMALL
+}
+
+/// Classes times services up to which the solver takes its time.
+const SMALL: usize = 2_000;
+/// How much of the point that columns were priced at before is in the next one.
+const SMOOTHING: f64 = 0.5;
 /// Rounds in which a class had no improving pattern after which it is not priced any more, until no other has one.
 const IDLE: u32 = 2;
 /// Decisions about pods in a pricing problem with prices of their own.
@@ -88,6 +125,8 @@ pub struct Exact<'a> {
     pub relaxation: Relaxation,
     /// Plans; they may still break constraints that only whole plans show.
     pub placements: Vec<Placement>,
+    /// Work units used.
+    pub work: u64,
     fleet: &'a Fleet,
     master: Master<'a>,
     tree: Tree,
@@ -117,10 +156,11 @@ pub fn solve<'a>(
     most_leaves: usize,
     meter: &Meter,
 ) -> Option<Exact<'a>> {
+    let before = meter.used();
     let penalty = penalty(fleet);
     let mut master = Master::new(fleet, Objective::Cost { penalty })?;
     seed(fleet, &mut master, starts)?;
-    let (mut tree, root) = Tree::root(fleet, &mut master, Effort::SOUND, meter)?;
+    let (mut tree, root) = Tree::root(fleet, &mut master, meter)?;
     let leaf = root.duals.leaf.clone();
     let infeasible = root.broken > 1e-6;
     let mut relaxed = root;
@@ -160,6 +200,7 @@ pub fn solve<'a>(
     Some(Exact {
         relaxation,
         placements,
+        work: meter.used() - before,
         fleet,
         master,
         tree,
@@ -239,6 +280,9 @@ fn add_placement(fleet: &Fleet, master: &mut Master, placement: &Placement) {
 }
 
 /// Adds improving columns until there are none, work runs out, or the rounds do.
+///
+/// Columns are priced between the duals and the point priced at before (Neame 1999): the duals of a master with few columns jump about. Where
+/// nothing improves there, they are priced at the duals themselves.
 fn generate(
     fleet: &Fleet,
     master: &mut Master,
@@ -248,43 +292,107 @@ fn generate(
 ) -> Option<(Relaxed, usize)> {
     let mut last = None;
     let mut idle = vec![0; fleet.classes.len()];
+    let mut priced_at: Option<Vec<f64>> = None;
     for round in 0..effort.rounds {
         let relaxed = master.relax()?;
         meter.spend(relaxed.iterations + 50);
-        let weight = master.price_weight();
-        let mut added = false;
-        for choice in improving_columns(fleet, &relaxed.duals, weight, floors) {
-            added |= master.add(choice);
+        let between = priced_at.filter(|_| relaxed.broken <= 1e-6);
+        let between = between.map(|before| mixed(&before, &relaxed.rows));
+        let mut progress = Progress::default();
+        if let Some(rows) = &between {
+            let duals = master.duals(rows);
+            let first = &effort.pricing[..1];
+            progress = improve(fleet, master, &duals, floors, first, &mut idle, meter);
         }
-        let pricing = Pricing {
-            fleet,
-            duals: &relaxed.duals,
-            weight,
-            floors,
-        };
-        let all: Vec<usize> = (0..idle.len()).collect();
-        let active: Vec<usize> = all.iter().copied().filter(|b| idle[*b] < IDLE).collect();
-        let passes = effort.pricing.iter().map(|precision| (&all, precision));
-        for (classes, (tolerance, most_nodes)) in
-            [(&active, &effort.pricing[0])].into_iter().chain(passes)
-        {
-            classes.iter().for_each(|class| idle[*class] += 1);
-            for priced in pricing.priced(classes, *tolerance, *most_nodes, meter) {
-                if let Some(choice) = priced.improving {
-                    idle[priced.class] = 0;
-                    added |= master.add(choice);
-                }
-            }
-            if added {
-                break;
-            }
+        priced_at = between.filter(|_| progress.added);
+        if !progress.added {
+            let duals = &relaxed.duals;
+            progress = improve(
+                fleet,
+                master,
+                duals,
+                floors,
+                effort.pricing,
+                &mut idle,
+                meter,
+            );
         }
+        priced_at = priced_at.or_else(|| Some(relaxed.rows.clone()));
         last = Some((relaxed, round + 1));
-        if !added || !meter.goes_on() {
+        if !progress.added || progress.beyond <= effort.enough || !meter.goes_on() {
             break;
         }
     }
     last
+}
+
+/// Between where columns were priced before and the duals.
+fn mixed(before: &[f64], duals: &[f64]) -> Vec<f64> {
+    let both = before.iter().zip(duals);
+    both.map(|(before, dual)| SMOOTHING * before + (1.0 - SMOOTHING) * dual)
+        .collect()
+}
+
+/// What one round of pricing came to.
+struct Progress {
+    added: bool,
+    /// By what share of its price a node may be worth more than that, as far as all are known.
+    beyond: f64,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            added: false,
+            beyond: f64::INFINITY,
+        }
+    }
+}
+
+/// Adds columns that improve at some duals. Classes that had none lately are priced only when no other has one.
+fn improve(
+    fleet: &Fleet,
+    master: &mut Master,
+    duals: &Duals,
+    floors: &Floors,
+    pricing: &[(f64, u64)],
+    idle: &mut [u32],
+    meter: &Meter,
+) -> Progress {
+    let weight = master.price_weight();
+    let mut progress = Progress::default();
+    for choice in improving_columns(fleet, duals, weight, floors) {
+        progress.added |= master.add(choice);
+    }
+    let only_patterns = !progress.added;
+    let problems = Pricing {
+        fleet,
+        duals,
+        weight,
+        floors,
+    };
+    let all: Vec<usize> = (0..idle.len()).collect();
+    let active: Vec<usize> = all.iter().copied().filter(|b| idle[*b] < IDLE).collect();
+    let some = pricing.iter().take(1).map(|precision| (&active, precision));
+    let passes = some.chain(pricing.iter().map(|precision| (&all, precision)));
+    for (classes, (tolerance, most_nodes)) in passes {
+        classes.iter().for_each(|class| idle[*class] += 1);
+        let mut beyond: f64 = 0.0;
+        for priced in problems.priced(classes, *tolerance, *most_nodes, meter) {
+            beyond = beyond.max(priced.beyond);
+            if let Some(choice) = priced.improving {
+                idle[priced.class] = 0;
+                progress.added |= master.add(choice);
+            }
+        }
+        if only_patterns && classes.len() == all.len() {
+            progress.beyond = beyond;
+        }
+        if progress.added {
+            break;
+        }
+    }
+    progress
 }
 
 /// Lowers the duals of the leaf until no new node is worth more than it costs: one that seems to pay counts in the bound as often as it could be
@@ -355,7 +463,7 @@ struct Priced {
     class: usize,
     /// The best pattern that its nodes lack, where one improves.
     improving: Option<Choice>,
-    /// By what share of its price a node's pattern may at most be worth more.
+    /// By what share of its price a node's pattern may at most be worth more than it costs.
     beyond: f64,
 }
 
@@ -381,14 +489,12 @@ impl Pricing<'_> {
                 filling.pods.iter().for_each(|(s, n)| pods[*s] = *n);
                 Choice::Pattern(*class, pods)
             };
+            let threshold = price - self.duals.class[*class];
+            let beyond = (filling.bound - threshold) / price.max(1e-9);
             solved.push(Priced {
                 class: *class,
                 improving: improves.then(pattern),
-                beyond: if price > 0.0 {
-                    filling.bound / price - 1.0
-                } else {
-                    0.0
-                },
+                beyond: beyond.max(0.0),
             });
         }
         solved

@@ -7,7 +7,7 @@ use crate::baseline::{self, Stock};
 use crate::choices;
 use crate::cost::cost;
 use crate::exact::{self, Exact};
-use crate::feasibility::{is_feasible, violations};
+use crate::feasibility::{excess, is_feasible, violations};
 use crate::fleet::Fleet;
 use crate::improve::{improve, improve_schedulable, until_feasible, until_schedulable};
 use crate::limits::Meter;
@@ -20,6 +20,12 @@ use crate::scheduler;
 
 /// Placements of one solver that are made realisable, the cheapest pinned ones.
 const MOST_FINISHED: usize = 12;
+
+/// Work units that a certificate's search tree may take in any case.
+const LEAST_TREE_WORK: u64 = 2_000_000;
+
+/// Placements of one solver that are improved: those cheapest with a node more for everything by which they break a constraint.
+const MOST_IMPROVED: usize = 16;
 
 /// What the solvers found for one set of constraints.
 pub(super) struct Attempt {
@@ -196,8 +202,20 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Improves feasible placements, makes the cheapest realisable, and keeps the cheapest of those.
+    /// Improves the most promising placements, makes the cheapest realisable, and keeps the cheapest of those.
     fn best(&self, placements: Vec<Placement>) -> Option<(Placement, f64)> {
+        let dearest = self.fleet.offerings.iter().map(|o| o.usd_per_hour);
+        let dearest = dearest.fold(0.0, f64::max);
+        let promise =
+            |placement: &Placement| self.total(placement) + dearest * excess(self.fleet, placement);
+        let ranked = placements
+            .into_iter()
+            .map(|placement| (promise(&placement), placement));
+        let mut ranked: Vec<(f64, Placement)> = ranked.collect();
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+        ranked.dedup_by(|a, b| a.1 == b.1);
+        ranked.truncate(MOST_IMPROVED);
+        let placements = ranked.into_iter().map(|(_, placement)| placement).collect();
         let improved = self.side_by_side(placements, |placement, meter| {
             let feasible = until_feasible(self.fleet, placement.clone(), meter)?;
             let improved = improve(self.fleet, feasible, meter);
@@ -292,7 +310,9 @@ impl<'a> Table<'a> {
             .min_by(f64::total_cmp)
             .filter(|_| !exact.relaxation.infeasible && self.meter.goes_on())
         {
-            let leaves = exact.leaves(incumbent, self.settings.most_leaves, self.meter);
+            // As much work again as the relaxation and its plans took: in large fleets a tree raises the bound little.
+            let part = self.meter.part(exact.work.max(LEAST_TREE_WORK));
+            let leaves = exact.leaves(incumbent, self.settings.most_leaves, &part);
             certificates.extend((!leaves.is_empty()).then_some(Certificate { leaves }));
         }
         certificates
