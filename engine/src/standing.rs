@@ -487,3 +487,6 @@ impl<'a> Standing<'a> {
         sums.total = nodes + sums.usd_per_hour;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -295,7 +295,7 @@ fn generate(
     let mut priced_at: Option<Vec<f64>> = None;
     for round in 0..effort.rounds {
         let relaxed = master.relax()?;
-        meter.spend(relaxed.iterations + 50);
+        meter.spend((relaxed.iterations + 50) * (1 + relaxed.rows.len() as u64 / 20));
         let between = priced_at.filter(|_| relaxed.broken <= 1e-6);
         let between = between.map(|before| mixed(&before, &relaxed.rows));
         let mut progress = Progress::default();
@@ -481,7 +481,7 @@ impl Pricing<'_> {
         let mut solved = Vec::new();
         for (class, filling) in classes.iter().zip(fillings) {
             let Some(filling) = filling else { continue };
-            meter.spend(1 + filling.nodes / 10);
+            meter.spend(20 + filling.nodes / 4);
             let price = self.duals.node[*class];
             let improves = price - filling.value - self.duals.class[*class] < -1e-7;
             let pattern = || {

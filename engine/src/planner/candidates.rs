@@ -22,7 +22,7 @@ use crate::scheduler;
 const MOST_FINISHED: usize = 12;
 
 /// Work units that a certificate's search tree may take in any case.
-const LEAST_TREE_WORK: u64 = 2_000_000;
+const LEAST_TREE_WORK: u64 = 500_000;
 
 /// Placements of one solver that are improved: those cheapest with a node more for everything by which they break a constraint.
 const MOST_IMPROVED: usize = 16;
@@ -310,8 +310,8 @@ impl<'a> Table<'a> {
             .min_by(f64::total_cmp)
             .filter(|_| !exact.relaxation.infeasible && self.meter.goes_on())
         {
-            // As much work again as the relaxation and its plans took: in large fleets a tree raises the bound little.
-            let part = self.meter.part(exact.work.max(LEAST_TREE_WORK));
+            // No more work than half of what the relaxation and its plans took: in large fleets a tree raises the bound little.
+            let part = self.meter.part((exact.work / 2).max(LEAST_TREE_WORK));
             let leaves = exact.leaves(incumbent, self.settings.most_leaves, &part);
             certificates.extend((!leaves.is_empty()).then_some(Certificate { leaves }));
         }
