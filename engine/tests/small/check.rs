@@ -43,27 +43,50 @@ pub fn quick() -> Settings {
 /// Plans a problem and says what is wrong with the plan, if anything is.
 pub fn check(problem: &ProblemFile) -> Result<Checked, String> {
     let stop = AtomicBool::new(false);
-    let limits = Limits {
-        stop: &stop,
-        work: Some(20_000_000),
-    };
+    let work = Some(20_000_000);
+    check_within(problem, &Limits { stop: &stop, work }, &|_| {})
+}
+
+/// The same within limits; `at` is told of every stage that the planner comes to.
+pub fn check_within(
+    problem: &ProblemFile,
+    limits: &Limits<'_>,
+    at: &(dyn Fn(&str) + Sync),
+) -> Result<Checked, String> {
+    let plan = planned(problem, limits, at)?;
+    compare(problem, plan)
+}
+
+/// A verified plan of a problem; an error for everything that is none.
+pub fn planned(
+    problem: &ProblemFile,
+    limits: &Limits<'_>,
+    at: &(dyn Fn(&str) + Sync),
+) -> Result<VerifiedPlan, String> {
+    let progress = |stage: &str, _: f64| at(stage);
     let run = || {
         planner::plan(
             problem.clone(),
             Source::default(),
             &quick(),
-            &limits,
-            &|_, _| {},
+            limits,
+            &progress,
         )
     };
     let plan =
         catch_unwind(AssertUnwindSafe(run)).map_err(|_| "the planner panicked".to_owned())?;
-    compare(problem, plan.map_err(|error| error.to_string())?)
+    let plan = plan.map_err(|error| error.to_string())?;
+    let mut rows = plan.plan().candidates.iter();
+    match rows.find(|row| row.note.contains("panicked")) {
+        Some(row) => Err(format!("{}: {}", row.solver, row.note)),
+        None => Ok(plan),
+    }
 }
 
 /// Compares a verified plan of a problem with the least cost of all layouts.
 pub fn compare(problem: &ProblemFile, plan: VerifiedPlan) -> Result<Checked, String> {
     verify_against(plan.bytes(), problem).map_err(|findings| format!("verify: {findings:?}"))?;
+    says_why(plan.plan())?;
     let best = least(problem, &plan.plan().relaxed)?;
     let optimum_usd_per_hour = best.as_ref().map(|(usd_per_hour, _)| *usd_per_hour);
     match optimum_usd_per_hour {
@@ -84,6 +107,16 @@ pub fn compare(problem: &ProblemFile, plan: VerifiedPlan) -> Result<Checked, Str
             optimum_usd_per_hour,
         }),
     }
+}
+
+/// Where nothing is known, the plan says so.
+fn says_why(plan: &Plan) -> Result<(), String> {
+    let known = ["no feasible plan was found", "no order of steps"];
+    let is_known = |reason: &String| known.iter().any(|known| reason.contains(known));
+    let holds = plan.status != Status::Unknown || plan.reasons.iter().any(is_known);
+    ensure(holds, || {
+        format!("unknown without a reason: {:?}", plan.reasons)
+    })
 }
 
 /// bound ≤ optimum ≤ every solver, and nobody calls it infeasible.

@@ -238,7 +238,7 @@ impl Maker {
             placement,
             disruption: Disruption {
                 max_unavailable: self.0.pick(&[0, 1, 1, 1, 1, 2]),
-                usd_per_eviction: self.0.pick(&[0.0, 0.01, 0.03, 0.1]),
+                usd_per_eviction: self.0.pick(&[0.0, 0.02, 0.1, 0.3]),
             },
             ready_seconds: self.0.pick(&[0.0, 20.0]),
             priority: self.0.pick(&[0, 0, 10]),
@@ -308,7 +308,7 @@ impl Maker {
         let latency_p95_ms = served * (0.9 + self.0.unit());
         Some(Slo {
             latency_p95_ms,
-            usd_per_hour: self.0.chance(0.6).then(|| 0.5 * self.0.unit()),
+            usd_per_hour: self.0.chance(0.6).then(|| 2.0 * self.0.unit()),
             observed_p95_ms: self
                 .0
                 .chance(0.4)

@@ -40,10 +40,8 @@ fn limit_nodes(
         |is: &dyn Fn(&&Place<'_>) -> bool| u32::try_from(used().filter(is).count()).unwrap();
     let cap = cap(&out, draw);
     let capped = || used().filter(|place| super::sums::selects(&cap, place));
-    match draw.between(0, 8) {
-        0 | 7 | 8 => {
-            tight.policy.budget_usd_per_hour = Some(0.99 * meaning.nodes_usd_per_hour(layout))
-        }
+    match draw.between(0, 9) {
+        0 | 7 => tight.policy.budget_usd_per_hour = Some(0.99 * meaning.nodes_usd_per_hour(layout)),
         1 => pool.nodes.max = Some(count(&|place| place.pool.name == out.pool.name) - 1),
         2 => {
             let sold = pool
@@ -68,7 +66,7 @@ fn limit_nodes(
         }
         _ => {
             let usd_per_hour = capped().map(Place::usd_per_hour).sum::<f64>();
-            let max_usd_per_hour = Some(0.99 * usd_per_hour);
+            let max_usd_per_hour = Some(0.9 * usd_per_hour);
             tight.policy.caps = vec![Cap {
                 max_usd_per_hour,
                 ..cap
