@@ -80,13 +80,14 @@ pub fn forge(checked: &Checked, seed: u64) -> Result<Count, String> {
     Ok(count)
 }
 
-/// The plan with another certificate and bound, and with the gap that follows.
-fn with_bound(plan: &Plan, fleet: &Fleet, certificate: &Certificate, bound: f64) -> Plan {
+/// The plan with another certificate and bound, and with the gap that `verify` works out of the certificate.
+fn with_bound(plan: &Plan, fleet: &Fleet, certificate: &Certificate, stated: f64) -> Plan {
     let cost = plan.cost.unwrap().total_usd_per_hour;
+    let proven = bound(fleet, certificate, Prices::Real).unwrap_or(stated);
     Plan {
         certificate: Some(certificate.clone()),
-        bound: Some(bound),
-        gap: Some(gap(cost, bound, constants(fleet))),
+        bound: Some(stated),
+        gap: Some(gap(cost, proven, constants(fleet))),
         ..plan.clone()
     }
 }

@@ -67,10 +67,6 @@ fn bounds_are_below_the_optimum_and_plans_above_it() {
     let shares = threads.into_iter().map(|thread| thread.join().unwrap());
     let all = shares.reduce(Tally::and).unwrap();
     println!("{all:#?}");
-    let rare = KINDS.iter().filter(|kind| all.binding(kind.name) < BINDING);
-    let rare: Vec<&str> = rare.map(|kind| kind.name).collect();
-    assert!(rare.is_empty(), "hardly ever decide anything: {rare:?}");
-    assert!(all.statuses.contains_key("Relaxed, a plan exists") && all.schedulable > 0);
     assert!(all.forged.weaker > instances as u32, "{:?}", all.forged);
     assert!(
         all.optimal * 10 >= all.feasible * 9,
@@ -78,6 +74,13 @@ fn bounds_are_below_the_optimum_and_plans_above_it() {
         all.optimal,
         all.feasible
     );
+    // Fewer problems need not have everything.
+    if instances >= INSTANCES {
+        let rare = KINDS.iter().filter(|kind| all.binding(kind.name) < BINDING);
+        let rare: Vec<&str> = rare.map(|kind| kind.name).collect();
+        assert!(rare.is_empty(), "hardly ever decide anything: {rare:?}");
+        assert!(all.statuses.contains_key("Relaxed, a plan exists") && all.schedulable > 0);
+    }
 }
 
 /// What became of some problems.
