@@ -193,7 +193,7 @@ pub(crate) fn node(
             .find(|(other, _)| *other == s)
             .map_or(0, |(_, n)| *n);
         if here < *pinned {
-            found.fail(f64::from(pinned - here), || {
+            found.fail(f64::from((pinned - here) * count), || {
                 let place = place(fleet, class_index);
                 let message = format!("{pinned} pods must stay on {place}, {here} are planned");
                 (key(fleet, s, "mode"), message)
@@ -213,7 +213,7 @@ fn pods_on_node(
 ) {
     let (class, service) = (&fleet.classes[class_index], &fleet.services[s]);
     if here > class.most[s] {
-        found.fail(f64::from(here - class.most[s]), || {
+        found.fail(f64::from((here - class.most[s]) * count), || {
             let message = format!(
                 "{here} pods on {}, at most {} may run there",
                 place(fleet, class_index),
@@ -225,7 +225,7 @@ fn pods_on_node(
     let replicas = scale.replicas[s];
     let limit = service.node_limit(replicas);
     if service.survive == Survive::Node && here > limit.max(class.pinned[s]) {
-        found.fail(f64::from(here - limit), || {
+        found.fail(f64::from((here - limit) * count), || {
             let message = format!(
                 "losing {} takes {here} pods; the load needs {} of {replicas}",
                 place(fleet, class_index),

@@ -86,13 +86,13 @@ struct Sums {
     listed: f64,
     moves: u32,
     /// Cost of slots and spreads.
-    usd_per_hour: f64,
+    parts_usd_per_hour: f64,
     /// Excess of slots, spreads and classes, and how many of them have any.
-    excess: f64,
+    parts_excess: f64,
     broken: usize,
     /// Everything together.
     total: f64,
-    total_excess: f64,
+    excess: f64,
 }
 
 /// What a change replaced.
@@ -182,7 +182,7 @@ impl<'a> Standing<'a> {
 
     /// How far from feasible; exactly 0 when it is feasible.
     pub(crate) fn excess(&self) -> f64 {
-        self.sums.total_excess
+        self.sums.excess
     }
 
     /// Cost in USD/h.
@@ -224,7 +224,7 @@ impl<'a> Standing<'a> {
 
     /// Whether moving a pod of this service off this node may bring the placement closer to feasible.
     pub(crate) fn is_suspect(&self, index: usize, s: usize) -> bool {
-        let elsewhere = self.sums.total_excess > self.sums.excess + 1e-9;
+        let elsewhere = self.sums.excess > self.sums.parts_excess + 1e-9;
         elsewhere || self.slots[index].excess > 0.0 || self.spreads[s].excess > 0.0
     }
 
@@ -310,7 +310,7 @@ impl<'a> Standing<'a> {
             excess += by;
             broken += usize::from(by > 0.0);
         }
-        (self.sums.usd_per_hour, self.sums.excess) = (usd_per_hour, excess);
+        (self.sums.parts_usd_per_hour, self.sums.parts_excess) = (usd_per_hour, excess);
         self.sums.broken = broken;
         self.sum_up();
     }
@@ -405,8 +405,8 @@ impl<'a> Standing<'a> {
             .map(|(class, before)| ((0.0, before.excess), (0.0, self.classes[*class].excess)));
         let sums = &mut self.sums;
         for (before, after) in slots.chain(spreads).chain(classes) {
-            sums.usd_per_hour += after.0 - before.0;
-            sums.excess += after.1 - before.1;
+            sums.parts_usd_per_hour += after.0 - before.0;
+            sums.parts_excess += after.1 - before.1;
             sums.broken += usize::from(after.1 > 0.0);
             sums.broken -= usize::from(before.1 > 0.0);
         }
@@ -481,10 +481,14 @@ impl<'a> Standing<'a> {
     fn sum_up(&mut self) {
         let sums = &mut self.sums;
         let nodes = sums.listed + cost::commitments(self.fleet, &self.offerings);
-        let mut amount = Amount(if sums.broken > 0 { sums.excess } else { 0.0 });
+        let mut amount = Amount(if sums.broken > 0 {
+            sums.parts_excess
+        } else {
+            0.0
+        });
         feasibility::whole_fleet(self.fleet, &sums.limits, nodes, sums.moves, &mut amount);
-        sums.total_excess = amount.0;
-        sums.total = nodes + sums.usd_per_hour;
+        sums.excess = amount.0;
+        sums.total = nodes + sums.parts_usd_per_hour;
     }
 }
 

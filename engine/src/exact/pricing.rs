@@ -123,6 +123,7 @@ fn best(
             });
         }
     }
+    filling.bound = filling.value;
     let conflicts = |a: usize, b: usize| services[a].conflicts.binary_search(&b).is_ok();
     let shut = |item: &Item| {
         filling
@@ -132,23 +133,6 @@ fn best(
     };
     open.retain(|item| !shut(item) && most_that_fits(&room, &item.size) > 0);
     keep_binding(&mut open, &mut room);
-    let most = |item: &Item| f64::from(item.most.min(most_that_fits(&room, &item.size)));
-    let total: f64 = open.iter().map(|item| item.value * most(item)).sum();
-    filling.bound = filling.value;
-    if open.is_empty() || total <= 0.0 {
-        return Some(filling);
-    }
-    let scale = SCALE / total;
-    let sizes: Vec<Vec<i64>> = open.iter().map(|item| whole_sizes(&item.size)).collect();
-    let whole_items: Vec<knapsack::Item> = open
-        .iter()
-        .zip(&sizes)
-        .map(|(item, size)| knapsack::Item {
-            value: whole(item.value * scale),
-            most: item.most,
-            size,
-        })
-        .collect();
     let may_not_meet = open
         .iter()
         .any(|a| open.iter().any(|b| conflicts(a.service, b.service)));
@@ -161,10 +145,34 @@ fn best(
                 .collect()
         })
         .collect();
+    fill(&mut filling, &open, &room, &apart, precision);
+    Some(filling)
+}
+
+/// Puts the most valuable choice of open items into a filling, where that is worth as much as was asked for.
+fn fill(
+    filling: &mut Filling,
+    open: &[Item],
+    room: &[u64],
+    apart: &[Vec<bool>],
+    precision: Precision,
+) {
+    let most = |item: &Item| f64::from(item.most.min(most_that_fits(room, &item.size)));
+    let total: f64 = open.iter().map(|item| item.value * most(item)).sum();
+    if total <= 0.0 {
+        return;
+    }
+    let scale = SCALE / total;
+    let sizes: Vec<Vec<i64>> = open.iter().map(|item| whole_sizes(&item.size)).collect();
+    let items = open.iter().zip(&sizes).map(|(item, size)| knapsack::Item {
+        value: whole(item.value * scale),
+        most: item.most,
+        size,
+    });
     let found = knapsack::Knapsack {
-        capacity: &whole_sizes(&room),
-        items: &whole_items,
-        apart: &apart,
+        capacity: &whole_sizes(room),
+        items: &items.collect::<Vec<_>>(),
+        apart,
         above: whole(((precision.above - filling.value) * scale).clamp(0.0, 2.0 * SCALE)),
         tolerance: whole(precision.tolerance * scale).max(LEAST_TOLERANCE),
         renewed: precision.renewed,
@@ -174,18 +182,20 @@ fn best(
     .solve();
     filling.nodes = found.nodes;
     filling.bound += as_usd(found.bound, scale);
-    if let Some((_, chosen)) = found.filling {
-        for (index, count) in chosen {
-            let item = &open[index];
-            filling.value += item.value * f64::from(count);
-            match filling.pods.iter_mut().find(|(s, _)| *s == item.service) {
-                Some((_, pods)) => *pods += count,
-                None => filling.pods.push((item.service, count)),
-            }
+    for (index, count) in found
+        .filling
+        .map(|(_, chosen)| chosen)
+        .into_iter()
+        .flatten()
+    {
+        let item = &open[index];
+        filling.value += item.value * f64::from(count);
+        match filling.pods.iter_mut().find(|(s, _)| *s == item.service) {
+            Some((_, pods)) => *pods += count,
+            None => filling.pods.push((item.service, count)),
         }
     }
     filling.pods.sort_unstable();
-    Some(filling)
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -13,7 +13,7 @@ pub struct Class {
     pub now: Vec<u32>,
     /// For each service, the fewest pods that must stay.
     pub pinned: Vec<u32>,
-    /// For each service, the most pods by eligibility and `max_per_node`; on a cordoned node those there now.
+    /// For each service, the most pods by eligibility and `max_per_node`; where no new ones may go those there now, as far as `max_per_node` allows.
     pub most: Vec<u32>,
     /// True when the node may not be removed.
     pub kept: bool,

@@ -248,13 +248,13 @@ pub(super) fn without_plan(
         Status::Unknown
     };
     plan.certificate = proof;
-    plan.reasons.extend(reasons);
-    if plan.status == Status::Unknown && plan.reasons.is_empty() {
+    if plan.status == Status::Unknown && reasons.is_empty() {
         plan.reasons.push(
             "no feasible plan was found within the limits, and no proof that there is none"
                 .to_owned(),
         );
     }
+    plan.reasons.extend(reasons);
     let rule = if plan.status == Status::Infeasible {
         "nothing is feasible"
     } else {

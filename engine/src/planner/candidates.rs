@@ -48,7 +48,8 @@ impl Attempt {
     }
 }
 
-/// Runs the solvers that the settings ask for; the exact relaxation always, for the bound.
+/// Runs the solvers that the settings ask for; the exact relaxation always, for the bound. A solver that panics costs its row and nothing
+/// else, but for the stock tools, which everything is measured against.
 pub(super) fn attempt(
     fleet: &Fleet,
     settings: &Settings,
@@ -91,6 +92,11 @@ pub(super) fn attempt(
         certificates,
         qaoa,
     }
+}
+
+/// What a solver returns; `None` when it panics.
+pub(super) fn caught<T>(solver: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(solver)).ok()
 }
 
 fn wants_samples(solver: Solver) -> bool {
@@ -179,10 +185,16 @@ impl<'a> Table<'a> {
     /// The cheapest of the stock tools' placements made feasible and, where that is asked for, realisable.
     fn repaired(&mut self, stocks: &[Stock]) -> Option<Placement> {
         let before = self.meter.used();
-        let repaired = baseline::repair(self.fleet, stocks, self.meter);
-        let repaired = repaired.into_iter().filter_map(|p| self.realisable(p));
-        let repaired = repaired.map(|(placement, _)| placement);
-        let repaired = repaired.min_by(|a, b| self.total(a).total_cmp(&self.total(b)));
+        let repaired = caught(|| {
+            let repaired = baseline::repair(self.fleet, stocks, self.meter);
+            let repaired = repaired.into_iter().filter_map(|p| self.realisable(p));
+            let repaired = repaired.map(|(placement, _)| placement);
+            repaired.min_by(|a, b| self.total(a).total_cmp(&self.total(b)))
+        });
+        let Some(repaired) = repaired else {
+            self.panicked("baseline_repaired");
+            return None;
+        };
         let work = self.meter.used() - before;
         self.push(
             "baseline_repaired",
@@ -196,9 +208,13 @@ impl<'a> Table<'a> {
 
     /// Keeping everything as it is, when that is feasible.
     fn unchanged(&mut self, current: Option<Placement>) {
-        if let Some(placement) = current {
-            let (placement, extra) = self.realisable(placement).unzip();
-            self.push("unchanged", placement, extra, 0, "what runs now".to_owned());
+        let Some(placement) = current else { return };
+        match caught(|| self.realisable(placement)) {
+            Some(realised) => {
+                let (placement, extra) = realised.unzip();
+                self.push("unchanged", placement, extra, 0, "what runs now".to_owned());
+            }
+            None => self.panicked("unchanged"),
         }
     }
 
@@ -268,30 +284,37 @@ impl<'a> Table<'a> {
 
     fn exact(&mut self, starts: &[Placement]) -> Option<Exact<'a>> {
         let before = self.meter.used();
-        let solved = catch_unwind(AssertUnwindSafe(|| {
-            exact::solve(self.fleet, starts, self.settings.most_leaves, self.meter)
-        }));
-        let Ok(solved) = solved else {
-            self.failed("exact", "the solver panicked; please report it".to_owned());
+        let solved =
+            caught(|| exact::solve(self.fleet, starts, self.settings.most_leaves, self.meter));
+        let Some(solved) = solved else {
+            self.panicked("exact");
             return None;
         };
         let Some(exact) = solved else {
-            self.push(
-                "exact",
-                None,
-                None,
-                self.meter.used() - before,
-                "no relaxation: a service has no admissible choice".to_owned(),
-            );
+            let note = "no relaxation: a service has no admissible choice".to_owned();
+            self.push("exact", None, None, self.meter.used() - before, note);
             return None;
         };
-        let mut placements = exact.placements.clone();
-        placements.extend(starts.iter().cloned());
-        let best = self.best(placements);
+        let placements = exact.placements.iter().chain(starts).cloned().collect();
         let note = format!("{} rounds of column generation", exact.relaxation.rounds);
-        let (placement, extra) = best.unzip();
-        self.push("exact", placement, extra, self.meter.used() - before, note);
+        let meter = self.meter;
+        self.push_best("exact", placements, &|| meter.used() - before, note);
         Some(exact)
+    }
+
+    /// A row for the best that comes of some placements; the work is asked for when it is done.
+    fn push_best(
+        &mut self,
+        solver: &str,
+        placements: Vec<Placement>,
+        work: &dyn Fn() -> u64,
+        note: String,
+    ) {
+        let Some(best) = caught(|| self.best(placements)) else {
+            return self.panicked(solver);
+        };
+        let (placement, extra) = best.unzip();
+        self.push(solver, placement, extra, work(), note);
     }
 
     /// The root's multipliers, and a tree of them when the gap is worth it.
@@ -310,12 +333,19 @@ impl<'a> Table<'a> {
             .min_by(f64::total_cmp)
             .filter(|_| !exact.relaxation.infeasible && self.meter.goes_on())
         {
-            // No more work than half of what the relaxation and its plans took: in large fleets a tree raises the bound little.
+            // No more work than half of what the relaxation and its plans took: in large fleets a tree raises the bound little. Where the
+            // tree's search panics, the root still proves something.
             let part = self.meter.part((exact.work / 2).max(LEAST_TREE_WORK));
-            let leaves = exact.leaves(incumbent, self.settings.most_leaves, &part);
-            certificates.extend((!leaves.is_empty()).then_some(Certificate { leaves }));
+            let leaves = caught(|| exact.leaves(incumbent, self.settings.most_leaves, &part));
+            let leaves = leaves.filter(|leaves| !leaves.is_empty());
+            certificates.extend(leaves.map(|leaves| Certificate { leaves }));
         }
         certificates
+    }
+
+    fn panicked(&mut self, solver: &str) {
+        let note = "the solver panicked; please report it".to_owned();
+        self.failed(solver, note);
     }
 
     fn failed(&mut self, solver: &str, note: String) {
@@ -336,13 +366,6 @@ impl<'a> Table<'a> {
             self.push("qaoa", None, None, 0, "no time was left".to_owned());
             return None;
         }
-        let axes = choices::axes(
-            self.fleet,
-            incumbent,
-            &feasible,
-            relaxed,
-            self.settings.most_states,
-        );
         let values = relaxed.map_or_else(|| Values::of_prices(self.fleet), |r| r.values.clone());
         let settings = sampling::Settings {
             depth: self.settings.depth,
@@ -354,20 +377,22 @@ impl<'a> Table<'a> {
             most_equal_work: 1 << 20,
         };
         let before = self.meter.used();
-        let sampled = catch_unwind(AssertUnwindSafe(|| {
+        let sampled = caught(|| {
+            let most_states = self.settings.most_states;
+            let axes = choices::axes(self.fleet, incumbent, &feasible, relaxed, most_states);
             sampling::sample(self.fleet, &axes, &values, &settings, self.meter)
-        }));
+        });
         match sampled {
-            Ok(Ok(outcome)) => {
+            Some(Ok(outcome)) => {
                 self.sampled(&outcome, self.meter.used() - before);
                 Some(outcome.report)
             }
-            Ok(Err(error)) => {
+            Some(Err(error)) => {
                 self.failed("qaoa", error.to_string());
                 None
             }
-            Err(_) => {
-                self.failed("qaoa", "the solver panicked; please report it".to_owned());
+            None => {
+                self.panicked("qaoa");
                 None
             }
         }
@@ -390,14 +415,67 @@ impl<'a> Table<'a> {
     /// A row for each sampler; the work is told with QAOA's.
     fn sampled(&mut self, outcome: &sampling::Outcome, work: u64) {
         for source in Source::ALL {
-            let best = self.best(outcome.best.get(&source).cloned().into_iter().collect());
-            let (placement, extra) = best.unzip();
+            let placements = outcome.best.get(&source).cloned().into_iter().collect();
             let (work, note) = if source == Source::Qaoa {
                 (work, outcome.note.clone())
             } else {
                 (0, String::new())
             };
-            self.push(source.as_str(), placement, extra, work, note);
+            self.push_best(source.as_str(), placements, &|| work, note);
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::fleet;
+    use crate::limits::Limits;
+    use crate::problem;
+
+    /// Outcomes of the solvers on a fleet that `corrupt` spoils.
+    fn outcomes(settings: &Settings, corrupt: impl Fn(&mut Fleet)) -> Vec<(String, String)> {
+        let text = include_bytes!("../../../examples/boutique/problem.yaml");
+        let problem = problem::read(text, "problem.yaml").unwrap();
+        let catalogue = crate::catalogue::Catalogue::built_in();
+        let problem = problem::resolve(problem, catalogue, "problem.yaml").unwrap();
+        let mut fleet = fleet::compile(problem, &[]).unwrap();
+        corrupt(&mut fleet);
+        let stop = AtomicBool::new(false);
+        let work = Some(2_000_000);
+        let meter = Meter::new(Limits { stop: &stop, work });
+        let rows = attempt(&fleet, settings, &meter, &|_, _| {}).rows;
+        rows.into_iter()
+            .map(|(row, _)| (row.solver, row.outcome))
+            .collect()
+    }
+
+    fn is(outcomes: &[(String, String)], solver: &str, outcome: &str) -> bool {
+        outcomes.contains(&(solver.to_owned(), outcome.to_owned()))
+    }
+
+    #[test]
+    fn a_panic_of_the_exact_solver_and_the_repair_costs_their_rows() {
+        // A cell that no zone has.
+        let outcomes = outcomes(&Settings::default(), |fleet| {
+            fleet.services[0].cells.push(999)
+        });
+        assert!(is(&outcomes, "exact", "failed"), "{outcomes:?}");
+        assert!(is(&outcomes, "baseline_repaired", "failed"), "{outcomes:?}");
+    }
+
+    #[test]
+    fn a_panic_of_the_samplers_costs_their_row() {
+        // More angles than memory has addresses.
+        let settings = Settings {
+            depth: usize::MAX,
+            ..Settings::default()
+        };
+        let outcomes = outcomes(&settings, |_| {});
+        assert!(is(&outcomes, "qaoa", "failed"), "{outcomes:?}");
+        assert!(is(&outcomes, "exact", "feasible"), "{outcomes:?}");
     }
 }

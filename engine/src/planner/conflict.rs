@@ -7,25 +7,22 @@ use crate::plan::{Certificate, Leaf};
 use crate::problem::{Placement, ProblemFile, Survive};
 use crate::verify::bound::{Prices, bound};
 
-/// A certificate that nothing is feasible, when there is one.
+/// Most constraints of which each is left out in turn: every one takes a proof of its own.
+const MOST_FAMILIES: usize = 200;
+
+/// A certificate that nothing is feasible, when there is one: no multipliers at all where some service's own rules leave it no choice,
+/// else those of the exact relaxation.
 pub(super) fn prove(fleet: &Fleet, meter: &Meter) -> Option<Certificate> {
     let empty = Leaf {
         branches: Vec::new(),
         duals: std::collections::BTreeMap::new(),
     };
-    let impossible = fleet
-        .services
-        .iter()
-        .any(|service| service.admissible().next().is_none());
-    let leaf = if impossible {
-        empty
-    } else {
-        exact::prove_infeasible(fleet, meter)?
+    let refutes = |leaf: Leaf| {
+        let certificate = Certificate { leaves: vec![leaf] };
+        let value = bound(fleet, &certificate, Prices::Zero);
+        value.is_ok_and(|value| value > 0.0).then_some(certificate)
     };
-    let certificate = Certificate { leaves: vec![leaf] };
-    bound(fleet, &certificate, Prices::Zero)
-        .is_ok_and(|value| value > 0.0)
-        .then_some(certificate)
+    refutes(empty).or_else(|| refutes(exact::prove_infeasible(fleet, meter)?))
 }
 
 /// A constraint or family of constraints that can be left out.
@@ -40,10 +37,17 @@ pub(super) fn reasons(fleet: &Fleet, meter: &Meter) -> Vec<String> {
     if !reasons.is_empty() {
         return reasons;
     }
+    let families = families(&fleet.problem);
+    if families.len() > MOST_FAMILIES {
+        let many = families.len();
+        return vec![format!(
+            "it is not told which of {many} constraints clash: they are too many to try"
+        )];
+    }
     let mut problem = fleet.problem.clone();
     let mut clashing: Vec<Family> = Vec::new();
     // Deletion filter (Chinneck and Dravnieks 1991): what can be left out with the rest still infeasible does not matter.
-    for family in families(&fleet.problem) {
+    for family in families {
         let mut without = problem.clone();
         (family.without)(&mut without);
         if is_infeasible(&without, fleet, meter) {
@@ -94,7 +98,7 @@ fn is_infeasible(problem: &ProblemFile, fleet: &Fleet, meter: &Meter) -> bool {
     let Ok(fleet) = fleet::compile(problem.clone(), &fleet.relaxed) else {
         return true;
     };
-    exact::prove_infeasible(&fleet, meter).is_some()
+    prove(&fleet, meter).is_some()
 }
 
 fn families(problem: &ProblemFile) -> Vec<Family> {

@@ -17,7 +17,7 @@ use crate::limits::Meter;
 use crate::plan::{Gap, Reading};
 use crate::problem::{Issue, ProblemFile};
 use crate::verify::VerifiedPlan;
-use candidates::Attempt;
+use candidates::{Attempt, caught};
 
 /// Which solver's plan is published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -201,12 +201,12 @@ fn without_plan(
     // Infeasible means: also with everything given up that may be.
     let tried_all = fleet.relaxed == fleet.problem.policy.relax;
     let proof = if tried_all {
-        conflict::prove(fleet, &run.meter)
+        caught(|| conflict::prove(fleet, &run.meter)).flatten()
     } else {
         None
     };
     let reasons = if proof.is_some() {
-        conflict::reasons(fleet, &run.meter)
+        caught(|| conflict::reasons(fleet, &run.meter)).unwrap_or_default()
     } else {
         Vec::new()
     };

@@ -17,8 +17,8 @@ fn fleet_of(seed: u64) -> Fleet {
         seed,
     };
     let mut problem = generate::fleet(&size, Catalogue::built_in()).unwrap();
-    problem.policy.max_moves = (seed % 2 == 0).then_some(2);
-    problem.policy.budget_usd_per_hour = (seed % 3 == 0).then_some(5.0);
+    problem.policy.max_moves = seed.is_multiple_of(2).then_some(2);
+    problem.policy.budget_usd_per_hour = seed.is_multiple_of(3).then_some(5.0);
     let problem = problem::resolve(problem, Catalogue::built_in(), "f.yaml").unwrap();
     fleet::compile(problem, &[]).unwrap()
 }

@@ -64,17 +64,10 @@ impl Compiler<'_> {
             .map(|(s, pods)| if stays(s) { *pods } else { 0 })
             .collect();
         let most = (0..self.services.len()).map(|s| {
-            let allowed = if node.cordoned {
-                now[s]
-            } else {
-                self.most_new(s, offering)
-            };
-            let staying = if self.offerings[offering].eligible[s] {
-                0
-            } else {
-                now[s]
-            };
-            allowed.max(staying).max(pinned[s])
+            // Where no new pods may go, those there now may stay.
+            let only_stays = node.cordoned || !self.offerings[offering].eligible[s];
+            let allowed = if only_stays { now[s] } else { u32::MAX };
+            allowed.min(self.services[s].max_per_node).max(pinned[s])
         });
         let most = most.collect();
         let kept = !node.movable

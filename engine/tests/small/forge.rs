@@ -1,0 +1,170 @@
+//! Certificates that claim more than was proven.
+
+use ketscale_engine::fleet::{self, Fleet};
+use ketscale_engine::plan::{self, Certificate, Plan};
+use ketscale_engine::verify::bound::{Prices, bound, constants, gap};
+use ketscale_engine::verify::verify;
+
+use super::check::{Checked, ROUNDING};
+use super::random_problem::Draw;
+
+/// What became of the forgeries of one plan.
+#[derive(Debug, Default)]
+pub struct Count {
+    /// Certificates that are none.
+    pub malformed: u32,
+    /// Certificates that prove less than the plan states.
+    pub weaker: u32,
+    /// Certificates that prove the same or more, and still no more than is true.
+    pub harmless: u32,
+}
+
+impl Count {
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            malformed: self.malformed + other.malformed,
+            weaker: self.weaker + other.weaker,
+            harmless: self.harmless + other.harmless,
+        }
+    }
+}
+
+/// Forges the certificate of a plan in every way. Each forgery is refused, or proves no more than the optimum.
+pub fn forge(checked: &Checked, seed: u64) -> Result<Count, String> {
+    let mut count = Count::default();
+    let (plan, Some(optimum)) = (checked.plan.plan(), checked.optimum_usd_per_hour) else {
+        return Ok(count);
+    };
+    let (Some(certificate), Some(stated)) = (&plan.certificate, plan.bound) else {
+        return Ok(count);
+    };
+    let fleet =
+        fleet::compile(plan.problem.clone(), &plan.relaxed).map_err(|e| format!("{e:?}"))?;
+    refused(
+        &with_bound(plan, &fleet, certificate, stated.next_up()),
+        "a bound raised by one unit in the last place",
+    )?;
+    refused(
+        &with_bound(plan, &fleet, certificate, stated + 1e-3),
+        "a bound raised by 0.001",
+    )?;
+    for (name, forged) in forgeries(certificate, &mut Draw::new(seed)) {
+        let told = |what: &str| format!("{name}: {what}\n{forged:?}");
+        let Ok(proven) = bound(&fleet, &forged, Prices::Real) else {
+            count.malformed += 1;
+            refused(
+                &with_bound(plan, &fleet, &forged, stated),
+                &told("malformed"),
+            )?;
+            continue;
+        };
+        if proven > optimum + ROUNDING * optimum.abs().max(1.0) {
+            return Err(told(&format!(
+                "proves {proven}, above the optimum {optimum}"
+            )));
+        }
+        if bound(&fleet, &forged, Prices::Zero).is_ok_and(|value| value > 0.0) {
+            return Err(told("refutes a feasible problem"));
+        }
+        if proven < stated {
+            count.weaker += 1;
+            refused(&with_bound(plan, &fleet, &forged, stated), &told("weaker"))?;
+        } else {
+            count.harmless += 1;
+            refused(
+                &with_bound(plan, &fleet, &forged, proven.next_up()),
+                &told("overstated"),
+            )?;
+        }
+    }
+    Ok(count)
+}
+
+/// The plan with another certificate and bound, and with the gap that `verify` works out of the certificate.
+fn with_bound(plan: &Plan, fleet: &Fleet, certificate: &Certificate, stated: f64) -> Plan {
+    let cost = plan.cost.unwrap().total_usd_per_hour;
+    let proven = bound(fleet, certificate, Prices::Real).unwrap_or(stated);
+    Plan {
+        certificate: Some(certificate.clone()),
+        bound: Some(stated),
+        gap: Some(gap(cost, proven, constants(fleet))),
+        ..plan.clone()
+    }
+}
+
+fn refused(forged: &Plan, what: &str) -> Result<(), String> {
+    let bytes = plan::to_bytes(forged).map_err(|error| error.to_string())?;
+    match verify(&bytes) {
+        Ok(_) => Err(format!("accepted: {what}")),
+        Err(_) => Ok(()),
+    }
+}
+
+fn forgeries(certificate: &Certificate, draw: &mut Draw) -> Vec<(String, Certificate)> {
+    let leaves = certificate.leaves.len();
+    let mut all = Vec::new();
+    let mut forge = |name: String, change: &dyn Fn(&mut Certificate)| {
+        let mut forged = certificate.clone();
+        change(&mut forged);
+        if forged != *certificate {
+            all.push((name, forged));
+        }
+    };
+    forge("no leaf".to_owned(), &|c| c.leaves.clear());
+    for index in 0..leaves.min(3) {
+        let other = (index + 1) % leaves;
+        forge(format!("leaf {index} dropped"), &|c| {
+            drop(c.leaves.remove(index))
+        });
+        forge(format!("leaf {index} twice"), &|c| {
+            c.leaves.push(c.leaves[index].clone())
+        });
+        forge(
+            format!("leaf {index} with the decisions of leaf {other}"),
+            &|c| {
+                c.leaves[index].branches = c.leaves[other].branches.clone();
+            },
+        );
+        forge(
+            format!("decisions of leaves {index} and {other} swapped"),
+            &|c| {
+                let branches = c.leaves[other].branches.clone();
+                c.leaves[other].branches =
+                    std::mem::replace(&mut c.leaves[index].branches, branches);
+            },
+        );
+        forge(format!("last decision of leaf {index} dropped"), &|c| {
+            drop(c.leaves[index].branches.pop())
+        });
+        forge(format!("last decision of leaf {index} widened"), &|c| {
+            if let Some(branch) = c.leaves[index].branches.last_mut() {
+                branch.at_most = branch.at_most.map(|most| most + 1);
+                branch.at_least = branch.at_least.map(|least| least + 1);
+            }
+        });
+        let names: Vec<&String> = certificate.leaves[index].duals.keys().collect();
+        for _ in 0..names.len().min(3) {
+            let name = draw.pick(&names);
+            let (by, factor) = (
+                0.02 * draw.unit() - 0.01,
+                draw.pick(&[-1.0, 0.0, 0.5, 1.5, 1e6]),
+            );
+            forge(format!("{name} of leaf {index} nudged by {by}"), &|c| {
+                c.leaves[index]
+                    .duals
+                    .entry(name.clone())
+                    .and_modify(|dual| *dual += by);
+            });
+            forge(format!("{name} of leaf {index} times {factor}"), &|c| {
+                c.leaves[index]
+                    .duals
+                    .entry(name.clone())
+                    .and_modify(|dual| *dual *= factor);
+            });
+            forge(format!("{name} of leaf {index} dropped"), &|c| {
+                c.leaves[index].duals.remove(name);
+            });
+        }
+    }
+    all
+}
