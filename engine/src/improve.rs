@@ -78,6 +78,8 @@ struct Search<'a> {
     by_price: Vec<usize>,
     /// The same by cell.
     by_cell: Vec<Vec<usize>>,
+    /// The order of arrival that last left a pod pending.
+    failed_order: u64,
     meter: &'a Meter<'a>,
 }
 
@@ -96,6 +98,7 @@ impl<'a> Search<'a> {
             aim,
             by_cell,
             by_price,
+            failed_order: 0,
             meter,
         }
     }
@@ -131,13 +134,20 @@ impl<'a> Search<'a> {
         accepted
     }
 
-    fn is_schedulable(&self) -> bool {
+    /// Whether no order leaves a pod pending; the one that did last is tried first.
+    fn is_schedulable(&mut self) -> bool {
         let placement = self.standing.placement();
-        (0..scheduler::ORDERS).all(|seed| {
+        let first = self.failed_order;
+        let orders = std::iter::once(first).chain((0..scheduler::ORDERS).filter(|o| *o != first));
+        for order in orders {
             self.meter.spend(scheduler::work(&placement));
-            let replay = scheduler::replay(self.fleet, &placement, seed);
-            replay.pending.is_empty()
-        })
+            let replay = scheduler::replay(self.fleet, &placement, order);
+            if !replay.pending.is_empty() {
+                self.failed_order = order;
+                return false;
+            }
+        }
+        true
     }
 
     /// What the scheduler leaves pending; `None` as soon as it is not fewer than before.
