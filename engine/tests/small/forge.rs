@@ -48,7 +48,7 @@ pub fn forge(checked: &Checked, seed: u64) -> Result<Count, String> {
         &with_bound(plan, &fleet, certificate, stated + 1e-3),
         "a bound raised by 0.001",
     )?;
-    for (name, forged) in forgeries(certificate, &mut Draw::new(seed)) {
+    for (name, forged) in forgeries(certificate, &rows(&fleet), &mut Draw::new(seed)) {
         let told = |what: &str| format!("{name}: {what}\n{forged:?}");
         let Ok(proven) = bound(&fleet, &forged, Prices::Real) else {
             count.malformed += 1;
@@ -100,7 +100,21 @@ fn refused(forged: &Plan, what: &str) -> Result<(), String> {
     }
 }
 
-fn forgeries(certificate: &Certificate, draw: &mut Draw) -> Vec<(String, Certificate)> {
+/// The rows over several services, whether the leaves give them a multiplier or not.
+fn rows(fleet: &Fleet) -> Vec<String> {
+    let limits = fleet.limits.iter().map(|limit| limit.name.clone());
+    let services = fleet.services.iter();
+    let spot = services.map(|service| format!("spot_share/{}", service.name));
+    let moves = fleet.max_moves().map(|_| "max_moves".to_owned());
+    let budget = fleet.budget_usd_per_hour().map(|_| "budget".to_owned());
+    limits.chain(spot).chain(moves).chain(budget).collect()
+}
+
+fn forgeries(
+    certificate: &Certificate,
+    rows: &[String],
+    draw: &mut Draw,
+) -> Vec<(String, Certificate)> {
     let leaves = certificate.leaves.len();
     let mut all = Vec::new();
     let mut forge = |name: String, change: &dyn Fn(&mut Certificate)| {
@@ -142,6 +156,12 @@ fn forgeries(certificate: &Certificate, draw: &mut Draw) -> Vec<(String, Certifi
                 branch.at_least = branch.at_least.map(|least| least + 1);
             }
         });
+        for row in rows {
+            let by = draw.pick(&[0.003, 0.03, 0.3]);
+            forge(format!("{row} of leaf {index} raised by {by}"), &|c| {
+                *c.leaves[index].duals.entry(row.clone()).or_insert(0.0) += by;
+            });
+        }
         let names: Vec<&String> = certificate.leaves[index].duals.keys().collect();
         for _ in 0..names.len().min(3) {
             let name = draw.pick(&names);
