@@ -48,7 +48,7 @@ pub fn forge(checked: &Checked, seed: u64) -> Result<Count, String> {
         &with_bound(plan, &fleet, certificate, stated + 1e-3),
         "a bound raised by 0.001",
     )?;
-    for (name, forged) in forgeries(certificate, &mut Draw::new(seed)) {
+    for (name, forged) in forgeries(certificate, &rows(&fleet), &mut Draw::new(seed)) {
         let told = |what: &str| format!("{name}: {what}\n{forged:?}");
         let Ok(proven) = bound(&fleet, &forged, Prices::Real) else {
             count.malformed += 1;
@@ -100,71 +100,107 @@ fn refused(forged: &Plan, what: &str) -> Result<(), String> {
     }
 }
 
-fn forgeries(certificate: &Certificate, draw: &mut Draw) -> Vec<(String, Certificate)> {
-    let leaves = certificate.leaves.len();
-    let mut all = Vec::new();
-    let mut forge = |name: String, change: &dyn Fn(&mut Certificate)| {
-        let mut forged = certificate.clone();
-        change(&mut forged);
-        if forged != *certificate {
-            all.push((name, forged));
-        }
+/// The rows over several services, whether the leaves give them a multiplier or not.
+fn rows(fleet: &Fleet) -> Vec<String> {
+    let limits = fleet.limits.iter().map(|limit| limit.name.clone());
+    let services = fleet.services.iter();
+    let spot = services.map(|service| format!("spot_share/{}", service.name));
+    let moves = fleet.max_moves().map(|_| "max_moves".to_owned());
+    let budget = fleet.budget_usd_per_hour().map(|_| "budget".to_owned());
+    limits.chain(spot).chain(moves).chain(budget).collect()
+}
+
+/// Every forgery of a certificate that differs from it, with its name.
+fn forgeries(
+    certificate: &Certificate,
+    rows: &[String],
+    draw: &mut Draw,
+) -> Vec<(String, Certificate)> {
+    let mut forger = Forger {
+        certificate,
+        forged: Vec::new(),
     };
-    forge("no leaf".to_owned(), &|c| c.leaves.clear());
-    for index in 0..leaves.min(3) {
-        let other = (index + 1) % leaves;
-        forge(format!("leaf {index} dropped"), &|c| {
-            drop(c.leaves.remove(index))
+    forger.forge("no leaf".to_owned(), &|c| c.leaves.clear());
+    for leaf in 0..certificate.leaves.len().min(3) {
+        forger.decisions(leaf, (leaf + 1) % certificate.leaves.len());
+        forger.multipliers(leaf, rows, draw);
+    }
+    forger.forged
+}
+
+struct Forger<'a> {
+    certificate: &'a Certificate,
+    forged: Vec<(String, Certificate)>,
+}
+
+impl Forger<'_> {
+    fn forge(&mut self, name: String, change: &dyn Fn(&mut Certificate)) {
+        let mut forged = self.certificate.clone();
+        change(&mut forged);
+        if forged != *self.certificate {
+            self.forged.push((name, forged));
+        }
+    }
+
+    /// Leaves too few or too many, and with decisions that are not theirs.
+    fn decisions(&mut self, leaf: usize, other: usize) {
+        self.forge(format!("leaf {leaf} dropped"), &|c| {
+            drop(c.leaves.remove(leaf))
         });
-        forge(format!("leaf {index} twice"), &|c| {
-            c.leaves.push(c.leaves[index].clone())
+        self.forge(format!("leaf {leaf} twice"), &|c| {
+            c.leaves.push(c.leaves[leaf].clone())
         });
-        forge(
-            format!("leaf {index} with the decisions of leaf {other}"),
+        self.forge(
+            format!("leaf {leaf} with the decisions of leaf {other}"),
             &|c| {
-                c.leaves[index].branches = c.leaves[other].branches.clone();
+                c.leaves[leaf].branches = c.leaves[other].branches.clone();
             },
         );
-        forge(
-            format!("decisions of leaves {index} and {other} swapped"),
+        self.forge(
+            format!("decisions of leaves {leaf} and {other} swapped"),
             &|c| {
                 let branches = c.leaves[other].branches.clone();
                 c.leaves[other].branches =
-                    std::mem::replace(&mut c.leaves[index].branches, branches);
+                    std::mem::replace(&mut c.leaves[leaf].branches, branches);
             },
         );
-        forge(format!("last decision of leaf {index} dropped"), &|c| {
-            drop(c.leaves[index].branches.pop())
+        self.forge(format!("last decision of leaf {leaf} dropped"), &|c| {
+            c.leaves[leaf].branches.pop();
         });
-        forge(format!("last decision of leaf {index} widened"), &|c| {
-            if let Some(branch) = c.leaves[index].branches.last_mut() {
+        self.forge(format!("last decision of leaf {leaf} moved"), &|c| {
+            if let Some(branch) = c.leaves[leaf].branches.last_mut() {
                 branch.at_most = branch.at_most.map(|most| most + 1);
                 branch.at_least = branch.at_least.map(|least| least + 1);
             }
         });
-        let names: Vec<&String> = certificate.leaves[index].duals.keys().collect();
+    }
+
+    /// Multipliers that are not the solver's.
+    fn multipliers(&mut self, leaf: usize, rows: &[String], draw: &mut Draw) {
+        for row in rows {
+            let by = draw.pick(&[0.003, 0.03, 0.3]);
+            self.forge(format!("{row} of leaf {leaf} raised by {by}"), &|c| {
+                *c.leaves[leaf].duals.entry(row.clone()).or_insert(0.0) += by;
+            });
+        }
+        let names: Vec<String> = self.certificate.leaves[leaf]
+            .duals
+            .keys()
+            .cloned()
+            .collect();
         for _ in 0..names.len().min(3) {
             let name = draw.pick(&names);
-            let (by, factor) = (
-                0.02 * draw.unit() - 0.01,
-                draw.pick(&[-1.0, 0.0, 0.5, 1.5, 1e6]),
-            );
-            forge(format!("{name} of leaf {index} nudged by {by}"), &|c| {
-                c.leaves[index]
-                    .duals
-                    .entry(name.clone())
-                    .and_modify(|dual| *dual += by);
+            let by = 0.02 * draw.unit() - 0.01;
+            let factor = draw.pick(&[-1.0, 0.0, 0.5, 1.5, 1e6]);
+            self.forge(format!("{name} of leaf {leaf} nudged by {by}"), &|c| {
+                *c.leaves[leaf].duals.entry(name.clone()).or_insert(0.0) += by;
             });
-            forge(format!("{name} of leaf {index} times {factor}"), &|c| {
-                c.leaves[index]
-                    .duals
-                    .entry(name.clone())
-                    .and_modify(|dual| *dual *= factor);
+            self.forge(format!("{name} of leaf {leaf} times {factor}"), &|c| {
+                *c.leaves[leaf].duals.entry(name.clone()).or_insert(0.0) *= factor;
             });
-            forge(format!("{name} of leaf {index} dropped"), &|c| {
-                c.leaves[index].duals.remove(name);
+            self.forge(format!("{name} of leaf {leaf} dropped"), &|c| {
+                c.leaves[leaf].duals.remove(&name);
             });
         }
     }
-    all
 }

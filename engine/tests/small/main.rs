@@ -24,6 +24,7 @@ mod optimum;
 mod place;
 #[path = "../common/random_problem.rs"]
 mod random_problem;
+mod service;
 mod shrink;
 mod sums;
 mod tighten;

@@ -84,7 +84,6 @@ impl Search<'_> {
     }
 
     /// Decides on the existing nodes one after the other, then on new ones.
-
     fn existing_nodes(&mut self, from: usize) {
         let mut places = from..self.meaning.places.len();
         let Some(place) = places.find(|place| self.meaning.places[*place].node.is_some()) else {

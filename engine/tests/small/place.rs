@@ -31,11 +31,10 @@ impl<'a> Place<'a> {
         self.offering.usd_per_hour.unwrap()
     }
 
-    /// Allocatable CPU.
+    /// Allocatable CPU; none is stated of what nothing fits.
     pub fn mcores(&self) -> f64 {
-        self.offering.allocatable.as_ref().unwrap()["cpu"]
-            .milli()
-            .unwrap() as f64
+        let cpu = self.offering.allocatable.as_ref().unwrap().get("cpu");
+        cpu.map_or(0.0, |cpu| cpu.milli().unwrap() as f64)
     }
 
     /// Cluster and zone.

@@ -38,7 +38,7 @@ fn limit_nodes(
         .find(|pool| pool.name == out.pool.name)?;
     let count =
         |is: &dyn Fn(&&Place<'_>) -> bool| u32::try_from(used().filter(is).count()).unwrap();
-    let cap = cap(&out, draw);
+    let cap = cap(out, draw);
     let capped = || used().filter(|place| super::sums::selects(&cap, place));
     match draw.between(0, 9) {
         0 | 7 => tight.policy.budget_usd_per_hour = Some(0.99 * meaning.nodes_usd_per_hour(layout)),
@@ -148,7 +148,7 @@ fn limit_pods(
                 .places
                 .iter()
                 .map(|place| place.offering.zone.as_str());
-            let zone = zones.find(|zone| other(&zone))?.to_owned();
+            let zone = zones.find(|zone| other(zone))?.to_owned();
             service.kind = WorkloadKind::StatefulSet;
             service.placement.zonal_volumes = (0..total)
                 .map(|ordinal| (ordinal.to_string(), zone.clone()))
