@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::floors::Floors;
+use super::generate::{Effort, generate, lower};
 use super::master::{Choice, Master, Relaxed};
-use super::{Effort, Floors, generate, lower};
 use crate::fleet::Fleet;
 use crate::limits::Meter;
 use crate::plan::{Branch, Leaf};

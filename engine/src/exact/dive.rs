@@ -3,8 +3,10 @@
 //! Only nodes are fixed. A service's column is an extreme point of its own rules, and no single one matches the pods that a mixture of
 //! them has put on nodes; the pods on the nodes are its replicas.
 
+use super::floors::Floors;
+use super::generate::{Effort, generate};
 use super::master::{Choice, Master, Relaxed};
-use super::{Effort, Floors, generate, rounding};
+use super::rounding;
 use crate::cost::cost;
 use crate::fleet::Fleet;
 use crate::limits::Meter;

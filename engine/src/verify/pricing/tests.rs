@@ -112,6 +112,27 @@ fn equals_trying_all_patterns() {
     }
 }
 
+#[test]
+fn decisions_one_by_one_find_the_same() {
+    let mut random = ChaCha8Rng::seed_from_u64(9);
+    for case in 0..4000 {
+        let (capacity, mut pods) = random_pods(&mut random);
+        pods.iter_mut().for_each(|p| p.low = 0);
+        let known = Known {
+            best: 0.0,
+            open: f64::NEG_INFINITY,
+            nodes: 0,
+        };
+        let decisions = random.random_range(0..4);
+        let known = decide(&items(&pods, &capacity), &capacity, 0.0, known, decisions);
+        let (best, found) = (naive(&capacity, &pods).unwrap(), known.best.max(known.open));
+        assert!(
+            found >= best - 1e-15 && found <= best + 1e-10 * best.max(1.0),
+            "case {case}: {found} for {best} after {decisions} decisions, {capacity:?} {pods:?}"
+        );
+    }
+}
+
 /// Sizes next to each other with values almost in proportion: the hardest kind for branch and bound. The result may be above the best value, but not
 /// below, and no fractional bound is that weak.
 #[test]
