@@ -3,7 +3,7 @@
 use super::{Item, as_f64, most_that_fits};
 
 /// The search for prices ends with steps of this share of the first ones.
-const LEAST_PACE: f64 = 0.01;
+const LEAST_PACE: f64 = 0.001;
 /// Numbers that are summed side by side.
 const LANES: usize = 8;
 

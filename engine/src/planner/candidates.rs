@@ -22,7 +22,7 @@ use crate::scheduler;
 const MOST_FINISHED: usize = 12;
 
 /// Work units that a certificate's search tree may take in any case.
-const LEAST_TREE_WORK: u64 = 500_000;
+const LEAST_TREE_WORK: u64 = 4_000_000;
 
 /// Placements of one solver that are improved: those cheapest with a node more for everything by which they break a constraint.
 const MOST_IMPROVED: usize = 16;
