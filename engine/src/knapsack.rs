@@ -21,7 +21,11 @@ use crate::limits::Meter;
 const NODES_A_LOOK: u64 = 1 << 12;
 /// Steps of the search for prices of the dimensions.
 const PRICE_STEPS: u32 = 200;
-/// The same further down, from the prices above.
+/// The search ends with steps of this share of the first ones.
+const SLOWEST: f64 = 0.001;
+/// The same where prices are made anew further down.
+const SLOW: f64 = 0.01;
+/// Steps further down, from the prices above.
 const RENEWED_STEPS: u32 = 40;
 /// The least tolerance: bounds are taken in floating point.
 pub(crate) const LEAST_TOLERANCE: i64 = 1 << 10;
@@ -123,7 +127,7 @@ impl Knapsack<'_> {
     /// The linear relaxation's bound at the prices found, everything that makes room included.
     fn relaxed_bound(&self) -> i64 {
         let capacity = self.most_room();
-        let prices = prices(self.items, &capacity, &[], PRICE_STEPS, 0.0);
+        let prices = prices(self.items, &capacity, &[], PRICE_STEPS, 0.0, SLOWEST);
         let paid = |size: &[i64]| -> f64 {
             let positive = size.iter().map(|size| as_f64(*size.max(&0)));
             positive
@@ -312,7 +316,13 @@ impl<'k> Search<'k> {
         };
         let wanted = self.best_value.saturating_add(self.knapsack.tolerance);
         let enough = as_f64(wanted.saturating_sub(value)) * (1.0 - 1e-9) - 2.0 * SLACK;
-        let prices = prices(&items, &self.room, start, steps, enough);
+        // Prices that are made anew soon need not be the best.
+        let pace = if self.knapsack.renewed > 0 {
+            SLOW
+        } else {
+            SLOWEST
+        };
+        let prices = prices(&items, &self.room, start, steps, enough, pace);
         let count = self.knapsack.items.len();
         let (mut weight, mut most, mut rank) = (vec![0.0; count], vec![0; count], vec![0; count]);
         for i in &self.candidates[from..] {

@@ -2,19 +2,18 @@
 
 use super::{Item, as_f64, most_that_fits};
 
-/// The search for prices ends with steps of this share of the first ones.
-const LEAST_PACE: f64 = 0.001;
 /// Numbers that are summed side by side.
 const LANES: usize = 8;
 
 /// Prices of a unit of each dimension, at least 0, that make about the least of `Σ price · room + Σ most · max(0, value − Σ price · size)`,
-/// by subgradients from some prices on where there are any. Less than `enough` is as good as any.
+/// by subgradients from some prices on where there are any, until steps are `least_pace` of the first ones. Less than `enough` is as good as any.
 pub(super) fn prices(
     items: &[Item],
     room: &[i64],
     start: &[f64],
     steps: u32,
     enough: f64,
+    least_pace: f64,
 ) -> Vec<f64> {
     let scale: Vec<f64> = room.iter().map(|room| as_f64(*room).max(1.0)).collect();
     let padding = items.len().next_multiple_of(LANES) - items.len();
@@ -56,7 +55,7 @@ pub(super) fn prices(
         if since > 5 {
             (pace, since) = (pace * 0.5, 0);
             prices.copy_from_slice(&best.1);
-            if pace < LEAST_PACE {
+            if pace < least_pace {
                 break;
             }
             continue;
