@@ -27,7 +27,7 @@ pub enum Solver {
     Auto,
     /// The repaired baseline.
     Baseline,
-    /// Column generation and integer programming.
+    /// Column generation, and dives from it for plans in whole numbers.
     Exact,
     /// QAOA over choices.
     Qaoa,
