@@ -34,6 +34,10 @@ pub mod cluster_dump;
 pub mod generate;
 pub mod problem;
 
+// What was measured, over time and at one time.
+pub mod series;
+pub mod snapshot;
+
 // What it means.
 pub mod cost;
 pub mod feasibility;
