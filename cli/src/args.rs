@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Answer requests for plans over gRPC.
     Serve(ServeArgs),
+    /// Show what happened to continuously planned problems, and whether the log of it is whole.
+    Audit(AuditArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
 }
@@ -458,6 +460,22 @@ pub(crate) struct ServeArgs {
     /// Prices of your own, as CSV.
     #[arg(long, value_name = "CSV")]
     pub(crate) prices: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// The store of `ketscale serve`.
+    #[arg(long, value_name = "FILE", default_value = "ketscale.sqlite")]
+    pub(crate) store: PathBuf,
+    /// Only events of this problem; the whole log is checked all the same.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) problem: Option<String>,
+    /// How many events to show, of the newest.
+    #[arg(long, value_name = "NUMBER", default_value = "50", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) last: u32,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
 }
 
 #[derive(Debug, Args)]

@@ -1,9 +1,13 @@
-//! Plans on disk: SQLite with a write-ahead log, every write on disk before it is reported.
+//! Plans, events and what the control loop remembers, on disk: SQLite with a write-ahead log, every write on disk before it is reported.
+
+mod cycles;
+mod events;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ketscale_engine::verify::VerifiedPlan;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
@@ -11,6 +15,9 @@ use sqlx::sqlite::{
 };
 
 use crate::headline::Headline;
+
+pub use cycles::{Cycle, Outcomes};
+pub use events::{Audit, Event, EventPage, Happening};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -52,6 +59,21 @@ pub struct StoredPlan {
     pub bytes: Vec<u8>,
     /// Its line in lists.
     pub entry: Entry,
+}
+
+impl StoredPlan {
+    /// A verified plan as it is kept.
+    pub(crate) fn of(plan: &VerifiedPlan, created_at: Timestamp) -> Self {
+        let headline = Headline::of(plan.plan(), plan.bytes().len());
+        Self {
+            bytes: plan.bytes().to_vec(),
+            entry: Entry {
+                digest: plan.plan().digest.clone(),
+                created_at,
+                headline,
+            },
+        }
+    }
 }
 
 /// A stored plan in a list.

@@ -1,5 +1,6 @@
 //! What the program means by a command: one file each.
 
+mod audit;
 mod catalog;
 mod circuit;
 mod completions;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Pack(args) => pack::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(args),
+        Command::Audit(args) => audit::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -1,24 +1,25 @@
 //! `ketscale.v1.PlanService`: what each call does, step by step.
 
+mod events;
 mod reply;
 mod request;
 mod status;
+mod watch;
 
 use std::future::Future;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ketscale_engine::verify::VerifiedPlan;
 use ketscale_proto::v1;
 use ketscale_proto::v1::create_plan_request::Source;
 use ketscale_proto::v1::plan_service_server::PlanService;
 use ketscale_proto::v1::verify_plan_request;
 use tonic::{Request, Response, Status};
 
-use crate::headline::Headline;
+use crate::controller::Controlled;
 use crate::live::LiveProblems;
 use crate::planning::{Job, Planner};
-use crate::store::{Entry, Store, StoredPlan};
+use crate::store::{Store, StoredPlan};
 
 use request::{CallTime, Create};
 use status::CallError;
@@ -31,6 +32,8 @@ pub(crate) struct Plans {
     pub(crate) planner: Planner,
     /// The problems whose live values can be read.
     pub(crate) live: LiveProblems,
+    /// The problems that are planned continuously.
+    pub(crate) controlled: Controlled,
     /// Longest time for one plan.
     pub(crate) max_plan_time: Duration,
 }
@@ -58,7 +61,7 @@ impl Plans {
             .await?;
         let kept = self
             .store
-            .put(to_store(&planned), create.key.as_ref())
+            .put(StoredPlan::of(&planned, Timestamp::now()), create.key.as_ref())
             .await?;
         tracing::info!(
             plan = kept.entry.digest,
@@ -128,21 +131,6 @@ impl Plans {
     }
 }
 
-/// A verified plan as it is kept, stored now.
-fn to_store(planned: &VerifiedPlan) -> StoredPlan {
-    let plan = planned.plan();
-    let headline = Headline::of(plan, planned.bytes().len());
-    let entry = Entry {
-        digest: plan.digest.clone(),
-        created_at: Timestamp::now(),
-        headline,
-    };
-    StoredPlan {
-        bytes: planned.bytes().to_vec(),
-        entry,
-    }
-}
-
 /// The digest that a plan file states; empty when it is no plan file.
 fn stated_digest(bytes: &[u8]) -> String {
     #[derive(serde::Deserialize)]
@@ -208,5 +196,32 @@ impl PlanService for Plans {
     ) -> Result<Response<v1::VerifyPlanResponse>, Status> {
         let call = CallTime::of(request.metadata());
         answer(call, self.verify(request.into_inner())).await
+    }
+
+    type WatchPlansStream = watch::Plans;
+
+    async fn watch_plans(
+        &self,
+        request: Request<v1::WatchPlansRequest>,
+    ) -> Result<Response<Self::WatchPlansStream>, Status> {
+        // No deadline of ours: a watch lasts as long as both sides want.
+        let call = CallTime::default();
+        answer(call, async { self.watch(&request.into_inner().problem) }).await
+    }
+
+    async fn report_outcome(
+        &self,
+        request: Request<v1::ReportOutcomeRequest>,
+    ) -> Result<Response<v1::ReportOutcomeResponse>, Status> {
+        let call = CallTime::of(request.metadata());
+        answer(call, self.report(request.into_inner())).await
+    }
+
+    async fn list_events(
+        &self,
+        request: Request<v1::ListEventsRequest>,
+    ) -> Result<Response<v1::ListEventsResponse>, Status> {
+        let call = CallTime::of(request.metadata());
+        answer(call, self.events(request.into_inner())).await
     }
 }

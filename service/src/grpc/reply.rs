@@ -1,10 +1,11 @@
 //! Stored plans and findings as messages.
 
+use jiff::Timestamp;
 use ketscale_engine::plan::{Action, Status};
 use ketscale_engine::verify::Finding;
 use ketscale_proto::v1;
 
-use crate::store::{Entry, StoredPlan};
+use crate::store::{Entry, Event, StoredPlan};
 
 pub(super) fn plan(stored: StoredPlan) -> v1::Plan {
     v1::Plan {
@@ -15,13 +16,9 @@ pub(super) fn plan(stored: StoredPlan) -> v1::Plan {
 
 pub(super) fn summary(entry: Entry) -> v1::PlanSummary {
     let headline = entry.headline;
-    let (seconds, nanos) = (
-        entry.created_at.as_second(),
-        entry.created_at.subsec_nanosecond(),
-    );
     v1::PlanSummary {
         id: entry.digest,
-        created_at: Some(prost_types::Timestamp { seconds, nanos }),
+        created_at: Some(timestamp(entry.created_at)),
         problem: headline.problem,
         status: status(headline.status).into(),
         action: action(headline.action).into(),
@@ -39,6 +36,19 @@ pub(super) fn summary(entry: Entry) -> v1::PlanSummary {
     }
 }
 
+pub(super) fn event(event: Event) -> v1::Event {
+    let what = event.happening;
+    v1::Event {
+        number: event.number,
+        at: Some(timestamp(what.at)),
+        problem: what.problem,
+        kind: what.kind,
+        message: what.message,
+        details_json: what.details,
+        digest: event.digest,
+    }
+}
+
 pub(super) fn verification(findings: Vec<Finding>, id: String) -> v1::VerifyPlanResponse {
     let findings: Vec<v1::Finding> = findings
         .into_iter()
@@ -51,6 +61,13 @@ pub(super) fn verification(findings: Vec<Finding>, id: String) -> v1::VerifyPlan
         valid: findings.is_empty(),
         findings,
         id,
+    }
+}
+
+fn timestamp(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: at.as_second(),
+        nanos: at.subsec_nanosecond(),
     }
 }
 

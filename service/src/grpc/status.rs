@@ -36,6 +36,17 @@ pub(super) enum CallError {
         /// The names there are.
         known: String,
     },
+    /// No problem of this name is planned continuously.
+    #[error("no problem named {name:?} is planned continuously; the server plans {known}")]
+    NotControlled {
+        /// As asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// The problem has no such offerings.
+    #[error("the problem has no offering {}", .0.join(", nor "))]
+    UnknownOfferings(Vec<String>),
     /// The call took longer than its deadline.
     #[error("the deadline of the call passed")]
     Deadline,
@@ -58,7 +69,10 @@ impl From<CallError> for Status {
             CallError::Planning(PlanningError::Input(issues)) => {
                 violations(issues.iter().map(violation).collect())
             }
-            CallError::UnknownPlan(_) | CallError::UnknownLive { .. } => Self::not_found(message),
+            CallError::UnknownPlan(_)
+            | CallError::UnknownLive { .. }
+            | CallError::NotControlled { .. }
+            | CallError::UnknownOfferings(_) => Self::not_found(message),
             CallError::Deadline | CallError::Planning(PlanningError::NoTime) => {
                 Self::deadline_exceeded(message)
             }
@@ -92,9 +106,12 @@ impl CallError {
     /// Whether it is for us, not the caller, to look into.
     pub(super) fn is_ours(&self) -> bool {
         match self {
-            Self::Fields(_) | Self::UnknownPlan(_) | Self::UnknownLive { .. } | Self::Deadline => {
-                false
-            }
+            Self::Fields(_)
+            | Self::UnknownPlan(_)
+            | Self::UnknownLive { .. }
+            | Self::NotControlled { .. }
+            | Self::UnknownOfferings(_)
+            | Self::Deadline => false,
             Self::Live(_) => true,
             Self::Planning(error) => matches!(error, PlanningError::Internal(_)),
             Self::Store(error) => !matches!(error, StoreError::RequestIdTaken { .. }),

@@ -1,0 +1,205 @@
+//! Plans one problem continuously: every so often it looks, takes a step of [`control`], keeps what came of it and publishes it.
+//!
+//! The step itself is pure and knows no clock; here are the clock, the Prometheus, the store and the threads. Nothing ends the loop but the
+//! server's end: whatever fails is an observation of its own kind, a line in the log and a metric, and the next cycle begins in time.
+
+mod cycle;
+mod figures;
+mod record;
+mod reported;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ketscale_engine::catalogue::Catalogue;
+use ketscale_engine::control::{self, State};
+use ketscale_engine::forecast::Forecaster;
+use ketscale_engine::planner;
+use ketscale_engine::problem::ProblemFile;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::grpc::CallError;
+use crate::live::{self, History};
+use crate::metrics::Metrics;
+use crate::prometheus::{Client, Queries};
+use crate::store::{Store, StoreError, StoredPlan};
+
+pub(crate) use reported::Reported;
+
+/// Share of the time between cycles in which plans are searched for; the rest is for reading, verifying and keeping.
+const SEARCH_SHARE: f64 = 0.6;
+
+/// How problems are planned continuously.
+#[derive(Clone, Debug)]
+pub struct Continuous {
+    /// Time from the beginning of one cycle to that of the next. Default 60 s.
+    pub every: Duration,
+    /// When to publish, hold and fall back.
+    pub settings: control::Settings,
+    /// Folder where every snapshot is written, for `ketscale replay`. Default none.
+    pub record: Option<PathBuf>,
+}
+
+impl Default for Continuous {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(60),
+            settings: control::Settings::default(),
+            record: None,
+        }
+    }
+}
+
+/// The plan in force as it changes; `None` until there is one.
+pub(crate) type InForce = watch::Receiver<Option<Arc<StoredPlan>>>;
+
+/// A problem under continuous planning, as others see it.
+pub(crate) struct Watched {
+    in_force: InForce,
+    offerings: BTreeSet<(String, String)>,
+}
+
+impl Watched {
+    /// The plan in force as it changes; the sender is gone when the loop has ended.
+    pub(crate) fn in_force(&self) -> InForce {
+        self.in_force.clone()
+    }
+
+    /// Whether the problem has this offering in this pool.
+    pub(crate) fn offers(&self, pool: &str, offering: &str) -> bool {
+        self.offerings.contains(&(pool.to_owned(), offering.to_owned()))
+    }
+}
+
+/// The problems under continuous planning by name.
+#[derive(Default)]
+pub(crate) struct Controlled(BTreeMap<String, Watched>);
+
+impl Controlled {
+    /// The problem with a name.
+    pub(crate) fn problem(&self, name: &str) -> Result<&Watched, CallError> {
+        let known = || self.0.keys().cloned().collect::<Vec<_>>().join(", ");
+        self.0.get(name).ok_or_else(|| CallError::NotControlled {
+            name: name.to_owned(),
+            known: if self.0.is_empty() { "none".to_owned() } else { known() },
+        })
+    }
+}
+
+/// What all loops of a server share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) client: Client,
+    pub(crate) queries: Queries,
+    pub(crate) catalogue: Cow<'static, Catalogue>,
+    pub(crate) store: Store,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) how: Continuous,
+}
+
+/// The loop of one problem.
+pub(crate) struct Controller {
+    shared: Shared,
+    problem: ProblemFile,
+    /// `None` until the past has been read.
+    state: Option<State>,
+    forecaster: Forecaster,
+    planner: planner::Settings,
+    in_force: watch::Sender<Option<Arc<StoredPlan>>>,
+}
+
+/// Loops for problems, and how others see them.
+pub(crate) fn controllers(
+    shared: &Shared,
+    problems: &[ProblemFile],
+) -> (Vec<Controller>, Controlled) {
+    let mut controllers = Vec::new();
+    let mut watched = BTreeMap::new();
+    for problem in problems {
+        let (sender, in_force) = watch::channel(None);
+        let offerings = problem.pools.iter().flat_map(|pool| {
+            let named = pool.offerings.iter().map(|offering| offering.name());
+            named.map(|offering| (pool.name.clone(), offering))
+        });
+        let offerings = offerings.collect();
+        watched.insert(problem.name.clone(), Watched { in_force, offerings });
+        controllers.push(Controller {
+            shared: shared.clone(),
+            problem: problem.clone(),
+            state: None,
+            forecaster: Forecaster::default(),
+            planner: planner::Settings::default(),
+            in_force: sender,
+        });
+    }
+    (controllers, Controlled(watched))
+}
+
+impl Controller {
+    /// Takes one cycle after the other until `draining` becomes true; a cycle under way then ends early with what it has.
+    pub(crate) async fn run(mut self, mut draining: watch::Receiver<bool>) {
+        let mut ticks = tokio::time::interval(self.shared.how.every);
+        // Cycles that were missed are not made up for: the world has moved on.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                biased;
+                _ = draining.wait_for(|draining| *draining) => return,
+                _ = ticks.tick() => {}
+            }
+            self.cycle(draining.clone()).await;
+        }
+    }
+
+    /// What the loop remembers: what the store kept, or else the past that the Prometheus knows.
+    async fn remembered(&mut self, now: Timestamp) -> Result<State, StoreError> {
+        if let Some(state) = self.state.take() {
+            return Ok(state);
+        }
+        let name = &self.problem.name;
+        if let Some(text) = self.shared.store.state(name).await? {
+            match serde_json::from_str::<State>(&text) {
+                Ok(state) => {
+                    self.take_up(&state).await?;
+                    return Ok(state);
+                }
+                Err(error) => tracing::warn!(problem = name, %error, "the kept state is of another version; the loop begins anew"),
+            }
+        }
+        let history = self.past(now).await;
+        Ok(State::with_history(history.load))
+    }
+
+    /// Publishes the plan that was in force when the server ended.
+    async fn take_up(&self, state: &State) -> Result<(), StoreError> {
+        if let Some(in_force) = state.in_force()
+            && let Some(plan) = self.shared.store.get(&in_force.digest).await?
+        {
+            self.in_force.send_replace(Some(Arc::new(plan)));
+        }
+        Ok(())
+    }
+
+    /// Loads of the past; nothing where they cannot be read, for the loop can begin without.
+    async fn past(&self, now: Timestamp) -> History {
+        let demand = &self.shared.how.settings.demand;
+        let step = demand.history_step_seconds;
+        let start = Timestamp::from_second((crate::metrics::seconds(now) - demand.history_seconds) as i64);
+        let read = async {
+            let start = start.unwrap_or(Timestamp::UNIX_EPOCH);
+            live::history(&self.problem, &self.shared.client, &self.shared.queries, start, now, step).await
+        };
+        match read.await {
+            Ok(history) => history,
+            Err(error) => {
+                tracing::warn!(problem = self.problem.name, %error, "the past cannot be read; forecasts begin with the present");
+                History::default()
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What the latest cycle of a problem found, as figures.
+
+/// Figures of one cycle.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Latest {
+    /// When the cycle began, seconds since the Unix epoch.
+    pub(crate) at_seconds: f64,
+    /// Nothing could be read.
+    pub(crate) failed_to_observe: bool,
+    /// Age of the oldest reading used, in seconds.
+    pub(crate) age_seconds: Option<f64>,
+    /// Values that could not be read.
+    pub(crate) gaps: u32,
+    /// Status and best solver of the plan made in this cycle, if one was made.
+    pub(crate) made: Option<(String, String)>,
+    /// When the plan in force was published, seconds since the Unix epoch.
+    pub(crate) in_force_since_seconds: Option<f64>,
+    /// Money of the plan made last, USD/h.
+    pub(crate) money: Money,
+    /// Services in the order of the problem.
+    pub(crate) services: Vec<ServiceFigures>,
+    /// Pools in the order of the problem.
+    pub(crate) pools: Vec<PoolFigures>,
+    /// Expected violations and other warnings by kind.
+    pub(crate) warnings: Vec<(String, u32)>,
+    /// Offerings that are avoided because a provider refused them.
+    pub(crate) refused_offerings: u32,
+    /// Spent on nodes since the last cycle, USD.
+    pub(crate) spent_usd: f64,
+    /// Spend of this month so far, and as forecast for its end, USD.
+    pub(crate) month_usd: Option<(f64, f64)>,
+}
+
+/// Money of a plan, USD/h but for the gap.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Money {
+    /// Its cost.
+    pub(crate) cost: Option<f64>,
+    /// Cost of what runs now.
+    pub(crate) current: Option<f64>,
+    /// Cost of the stock autoscalers made feasible.
+    pub(crate) baseline: Option<f64>,
+    /// Proven lower bound.
+    pub(crate) bound: Option<f64>,
+    /// Gap as a ratio.
+    pub(crate) gap: Option<f64>,
+}
+
+/// Figures of a service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct ServiceFigures {
+    /// `namespace/name`.
+    pub(crate) name: String,
+    /// Load read, requests a second.
+    pub(crate) load_rps: Option<f64>,
+    /// Load planned for, requests a second.
+    pub(crate) demand_rps: Option<f64>,
+    /// Seconds until its replicas no longer carry the load that is forecast.
+    pub(crate) saturation_seconds: Option<f64>,
+    /// Cluster, replicas now where known, replicas of the plan in force where there is one.
+    pub(crate) replicas: Vec<(String, Option<u32>, Option<u32>)>,
+}
+
+/// Figures of a pool.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct PoolFigures {
+    /// Name.
+    pub(crate) name: String,
+    /// Nodes now, where known.
+    pub(crate) now: Option<u32>,
+    /// Nodes of the plan in force, where there is one.
+    pub(crate) planned: Option<u32>,
+}
