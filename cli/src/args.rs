@@ -77,7 +77,7 @@ pub(crate) struct InitArgs {
     /// Prometheus to read loads, latencies and use from; without FILE the fleet itself as well.
     #[arg(long, value_name = "URL")]
     pub(crate) prometheus: Option<String>,
-    /// PromQL queries that replace the built-in ones, as YAML.
+    /// Settings of the connection (credentials, TLS, limits) and queries that replace the built-in ones, as YAML.
     #[arg(long, value_name = "FILE", requires = "prometheus")]
     pub(crate) queries: Option<PathBuf>,
     /// Prices of your own, as CSV; see `ketscale catalog --help`.
@@ -102,7 +102,7 @@ pub(crate) struct PlanArgs {
     /// Prometheus whose readings replace the file's loads, latencies and placement.
     #[arg(long, value_name = "URL")]
     pub(crate) prometheus: Option<String>,
-    /// PromQL queries that replace the built-in ones, as YAML.
+    /// Settings of the connection (credentials, TLS, limits) and queries that replace the built-in ones, as YAML.
     #[arg(long, value_name = "FILE", requires = "prometheus")]
     pub(crate) queries: Option<PathBuf>,
     /// Prices of your own, as CSV; see `ketscale catalog --help`.
@@ -454,7 +454,7 @@ pub(crate) struct ServeArgs {
     /// The problem file that live readings complete.
     #[arg(long, value_name = "FILE")]
     pub(crate) problem: Option<PathBuf>,
-    /// PromQL queries that replace the built-in ones, as YAML.
+    /// Settings of the connection (credentials, TLS, limits) and queries that replace the built-in ones, as YAML.
     #[arg(long, value_name = "FILE", requires = "prometheus")]
     pub(crate) queries: Option<PathBuf>,
     /// Prices of your own, as CSV.

@@ -30,7 +30,7 @@ pub(super) fn queries(path: Option<&Path>) -> Result<Queries, Failure> {
 
 /// A problem (read, not completed) with what the Prometheus knows of it now.
 pub(super) fn refresh(problem: ProblemFile, url: &str, queries: &Queries) -> Result<Live, Failure> {
-    let client = client(url)?;
+    let client = client(url, queries)?;
     wait(live::refresh(problem, &client, queries, Timestamp::now()))?.map_err(refuse)
 }
 
@@ -41,7 +41,7 @@ pub(super) fn problem_from(
     name: Option<&str>,
     catalogue: &Catalogue,
 ) -> Result<Translation, Failure> {
-    let client = client(url)?;
+    let client = client(url, queries)?;
     wait(live::problem_from(
         &client,
         queries,
@@ -52,8 +52,17 @@ pub(super) fn problem_from(
     .map_err(refuse)
 }
 
-fn client(url: &str) -> Result<Client, Failure> {
-    Client::new(ClientSettings::new(url)).map_err(refuse_prometheus)
+/// A client for an address, with the connection that the settings describe.
+pub(super) fn client(url: &str, queries: &Queries) -> Result<Client, Failure> {
+    Client::new(settings(url, queries)).map_err(refuse_prometheus)
+}
+
+/// An address, with the connection that the settings describe.
+pub(super) fn settings(url: &str, queries: &Queries) -> ClientSettings {
+    ClientSettings {
+        url: url.to_owned(),
+        connection: queries.connection.clone(),
+    }
 }
 
 /// Runs a future to its end on a runtime of its own.
@@ -69,14 +78,17 @@ pub(super) fn wait<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
 /// An address that is none is the user's mistake; that nothing proper answers there is not.
 pub(super) fn refuse_prometheus(error: PrometheusError) -> Failure {
     match error {
-        PrometheusError::Address { .. } => Failure::input(error),
+        PrometheusError::Address { .. }
+        | PrometheusError::Connection { .. }
+        | PrometheusError::Range { .. } => Failure::input(error),
         PrometheusError::Setup { .. } | PrometheusError::Query { .. } => {
             Failure::environment(error)
         }
     }
 }
 
-fn refuse(error: LiveError) -> Failure {
+/// What makes no problem is the input's mistake; anything else the network's or the server's.
+pub(super) fn refuse(error: LiveError) -> Failure {
     match error {
         LiveError::Prometheus(error) => refuse_prometheus(error),
         LiveError::Problem(errors) => Failure::input(errors),

@@ -1,6 +1,5 @@
 //! `ketscale serve`: answers requests for plans over gRPC until it is told to stop.
 
-use ketscale_service::prometheus::ClientSettings;
 use ketscale_service::server::{Config, LiveConfig, ServeError, run as serve};
 use tracing_subscriber::EnvFilter;
 
@@ -24,11 +23,14 @@ pub(super) fn run(args: ServeArgs) -> Result<Exit, Failure> {
 
 fn config(args: ServeArgs) -> Result<Config, Failure> {
     let live = match (args.prometheus, &args.problem) {
-        (Some(url), Some(problem)) => Some(LiveConfig {
-            prometheus: ClientSettings::new(url),
-            queries: live::queries(args.queries.as_deref())?,
-            problems: vec![input::problem(problem)?],
-        }),
+        (Some(url), Some(problem)) => {
+            let queries = live::queries(args.queries.as_deref())?;
+            Some(LiveConfig {
+                prometheus: live::settings(&url, &queries),
+                queries,
+                problems: vec![input::problem(problem)?],
+            })
+        }
         _ => None,
     };
     let catalogue = input::catalogue(args.prices.as_deref())?;

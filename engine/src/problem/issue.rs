@@ -296,7 +296,7 @@ fn distance_up_to(word: &str, letters: usize, candidate: &str, limit: usize) -> 
 }
 
 /// `; did you mean X?` for the nearest known word, or nothing.
-pub(super) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, known)
         .map(|near| format!("; did you mean {}?", shown(near)))
         .unwrap_or_default()

@@ -18,7 +18,7 @@ pub use change::{Changes, Setting};
 pub use comments::Comments;
 pub use document::*;
 pub(crate) use issue::entry_name;
-pub use issue::{InputErrors, Issue};
+pub use issue::{InputErrors, Issue, suggestion};
 pub use quantity::Quantity;
 pub use read::{MAX_FILE_BYTES, read};
 pub use resolve::resolve;

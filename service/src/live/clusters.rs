@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ketscale_engine::problem::ProblemFile;
 
 use super::LiveError;
-use super::snapshot::Snapshot;
-use crate::prometheus::{Queries, Sample};
+use crate::prometheus::{Family, Queries, Sample};
 
 /// Tells the clusters of a problem apart by a label.
 pub(super) struct Clusters {
@@ -23,11 +22,10 @@ impl Clusters {
     pub(super) fn new(
         problem: &ProblemFile,
         queries: &Queries,
-        snapshot: &Snapshot,
+        nodes: &Family,
     ) -> Result<Self, LiveError> {
         let label = queries.cluster_label.clone();
-        let values: BTreeSet<&str> = snapshot
-            .nodes
+        let values: BTreeSet<&str> = nodes
             .samples
             .iter()
             .map(|sample| sample.label(&label))
@@ -41,7 +39,7 @@ impl Clusters {
             return Err(LiveError::ClusterLabel {
                 label,
                 clusters: names.join(", "),
-                query: snapshot.nodes.query.clone(),
+                query: nodes.query.clone(),
             });
         }
         let value_of = |name: &String| queries.cluster_names.get(name).unwrap_or(name).clone();
@@ -60,11 +58,21 @@ impl Clusters {
 
     /// The position of a series' cluster in the problem; `None` for clusters that the problem does not have.
     pub(super) fn of(&self, sample: &Sample) -> Option<usize> {
+        self.named(sample.label(&self.label))
+    }
+
+    /// The same by the value of the cluster label.
+    pub(super) fn named(&self, value: &str) -> Option<usize> {
         if self.only {
             Some(0)
         } else {
-            self.by_value.get(sample.label(&self.label)).copied()
+            self.by_value.get(value).copied()
         }
+    }
+
+    /// The cluster label.
+    pub(super) fn label(&self) -> &str {
+        &self.label
     }
 
     /// The position of a cluster by its name.

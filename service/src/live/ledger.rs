@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use ketscale_engine::plan::{Gap, Reading};
 use ketscale_engine::planner::Source;
 
+use crate::prometheus::clock;
+
 /// Readings and gaps in the order in which they were met.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
@@ -38,11 +40,7 @@ impl Ledger {
 
     /// With the age of the oldest reading at `now`.
     pub(super) fn into_source(self, now: Timestamp) -> Source {
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "milliseconds since 1970 are exact in a double for 285,000 years"
-        )]
-        let now_seconds = now.as_millisecond() as f64 / 1000.0;
+        let now_seconds = clock::seconds(now);
         let oldest = self
             .readings
             .iter()

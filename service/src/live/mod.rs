@@ -5,7 +5,9 @@
 //! time of its oldest sample. Whatever is missing, stale or no number is a [`Gap`](ketscale_engine::plan::Gap), and the file's value stays;
 //! nothing is ever taken for zero. All queries are evaluated at one time, so that they tell of one state.
 
+mod answers;
 mod clusters;
+mod history;
 mod ledger;
 mod nodes;
 mod objects;
@@ -14,7 +16,6 @@ mod pods;
 mod problems;
 mod requests;
 mod services;
-mod snapshot;
 
 use jiff::Timestamp;
 use ketscale_engine::catalogue::Catalogue;
@@ -22,12 +23,13 @@ use ketscale_engine::cluster_dump::{self, Options, Translation};
 use ketscale_engine::planner::Source;
 use ketscale_engine::problem::{InputErrors, ProblemFile};
 
-use crate::prometheus::{Client, PrometheusError, Queries};
+use crate::prometheus::{Client, Moment, PrometheusError, Queries};
 
+use answers::Answers;
 use clusters::Clusters;
 use ledger::Ledger;
-use snapshot::Snapshot;
 
+pub use history::{History, history};
 pub(crate) use problems::LiveProblems;
 
 /// A problem with live values, and where each came from.
@@ -113,23 +115,17 @@ pub async fn refresh(
     now: Timestamp,
 ) -> Result<Live, LiveError> {
     let mut problem = problem;
-    let snapshot = Snapshot::read(client, queries, now).await?;
-    snapshot.check_labels(&client.address())?;
-    let clusters = Clusters::new(&problem, queries, &snapshot)?;
+    let moment = Moment::of(client, now).await?;
+    let answers = Answers::read(client, queries, &moment).await?;
+    answers.check_labels(&client.address())?;
+    let clusters = Clusters::new(&problem, queries, &answers.nodes)?;
     let mut ledger = Ledger::default();
-    let pods = pods::read(&problem, &snapshot, &clusters);
-    let requests = requests::read(&snapshot, &clusters);
-    let nodes = placement::read(
-        &problem,
-        &snapshot,
-        &clusters,
-        &pods,
-        &requests,
-        &mut ledger,
-    );
+    let pods = pods::read(&problem, &answers, &clusters);
+    let requests = requests::read(&answers, &clusters);
+    let nodes = placement::read(&problem, &answers, &clusters, &pods, &requests, &mut ledger);
     services::refresh(
         &mut problem,
-        &snapshot,
+        &answers,
         &clusters,
         &pods,
         &requests,
@@ -158,11 +154,12 @@ pub async fn problem_from(
     catalogue: &Catalogue,
     now: Timestamp,
 ) -> Result<Translation, LiveError> {
-    let snapshot = Snapshot::read(client, queries, now).await?;
+    let moment = Moment::of(client, now).await?;
+    let answers = Answers::read(client, queries, &moment).await?;
     let url = client.address();
-    snapshot.check_labels(&url)?;
-    let more = objects::Extra::read(client, queries, now).await?;
-    let objects = objects::read(&snapshot, &more, queries, name, &url)?;
+    answers.check_labels(&url)?;
+    let more = objects::Extra::read(client, queries, &moment).await?;
+    let objects = objects::read(&answers, &more, queries, name, &url)?;
     let mut options = Options::new(catalogue);
     options.cluster_name = name.map(str::to_owned).or(objects.cluster);
     let mut translation =

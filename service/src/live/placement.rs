@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use ketscale_engine::plan::Reading;
 use ketscale_engine::problem::{Current, CurrentNode, ProblemFile, Quantity, Resources};
 
+use super::answers::Answers;
 use super::clusters::Clusters;
 use super::ledger::Ledger;
 use super::nodes::{self, Home, NodeLabels};
 use super::pods::{LivePod, Owner};
 use super::requests::{self, Effective, Requests};
-use super::snapshot::Snapshot;
 use crate::prometheus::{Family, Observation, Sample};
 
 /// The nodes of the clusters whose placement is known, by the position of the cluster.
@@ -22,7 +22,7 @@ type Unknown<'a> = (&'a str, String);
 /// Reads the placement of each cluster; a gap for each that is not known in full.
 pub(super) fn read(
     problem: &ProblemFile,
-    snapshot: &Snapshot,
+    answers: &Answers,
     clusters: &Clusters,
     pods: &[LivePod<'_>],
     requests: &Requests<'_>,
@@ -33,7 +33,7 @@ pub(super) fn read(
     for (index, name) in clusters.names().iter().enumerate() {
         let view = View {
             problem,
-            snapshot,
+            answers,
             clusters,
             requests,
             cluster: index,
@@ -88,10 +88,10 @@ pub(super) fn replace(problem: &mut ProblemFile, placements: Placements) {
     problem.current = Some(Current { nodes });
 }
 
-/// One cluster as the snapshot shows it.
+/// One cluster as the answers show it.
 struct View<'a> {
     problem: &'a ProblemFile,
-    snapshot: &'a Snapshot,
+    answers: &'a Answers,
     clusters: &'a Clusters,
     requests: &'a Requests<'a>,
     cluster: usize,
@@ -118,12 +118,12 @@ impl<'a> View<'a> {
         &self,
         pods: &[LivePod<'_>],
     ) -> Result<(Vec<CurrentNode>, Vec<Reading>), Unknown<'a>> {
-        let snapshot = self.snapshot;
+        let answers = self.answers;
         let pods_time = self
-            .time(&snapshot.pods)?
-            .min(self.time(&snapshot.running_pods)?);
+            .time(&answers.pods)?
+            .min(self.time(&answers.running_pods)?);
         let mut times = Times {
-            nodes: self.time(&snapshot.nodes)?,
+            nodes: self.time(&answers.nodes)?,
             pods: pods_time,
             requests: pods_time,
         };
@@ -132,7 +132,7 @@ impl<'a> View<'a> {
         let cordons = self.cordons();
         let refuse = |name: &str, reason: &str| {
             (
-                snapshot.node_unschedulable.query.as_str(),
+                answers.node_unschedulable.query.as_str(),
                 format!("node {name}: {reason}"),
             )
         };
@@ -170,7 +170,7 @@ impl<'a> View<'a> {
                     "pod {}/{} runs on node {}, which is missing",
                     pod.key.1, pod.key.2, pod.node
                 );
-                return Err((&self.snapshot.nodes.query, reason));
+                return Err((&self.answers.nodes.query, reason));
             };
             match &pod.owner {
                 Owner::Service(service) => *count.pods.entry(*service).or_default() += 1,
@@ -180,7 +180,7 @@ impl<'a> View<'a> {
                     times.requests = times.requests.min(time.unwrap_or(f64::INFINITY));
                 }
                 Owner::Unknown(reason) => {
-                    return Err((&self.snapshot.replicaset_owners.query, reason.clone()));
+                    return Err((&self.answers.replicaset_owners.query, reason.clone()));
                 }
             }
         }
@@ -203,24 +203,24 @@ impl<'a> View<'a> {
                 timestamp,
             });
         };
-        note(String::new(), 1.0, &self.snapshot.nodes.query, times.nodes);
+        note(String::new(), 1.0, &self.answers.nodes.query, times.nodes);
         note(
             ".cordoned".to_owned(),
             cordon.0,
-            &self.snapshot.node_unschedulable.query,
+            &self.answers.node_unschedulable.query,
             cordon.1,
         );
         for (service, pods) in &node.pods {
             note(
                 format!(".pods.{service}"),
                 f64::from(*pods),
-                &self.snapshot.pods.query,
+                &self.answers.pods.query,
                 times.pods,
             );
         }
         for (resource, amount) in &node.foreign {
             let (query, time) = match resource.as_str() {
-                "pods" => (self.snapshot.pods.query.as_str(), times.pods),
+                "pods" => (self.answers.pods.query.as_str(), times.pods),
                 _ => (self.requests.query(), times.requests),
             };
             note(
@@ -255,12 +255,12 @@ impl<'a> View<'a> {
     /// Pool and offering of every node.
     fn homes(&self) -> Result<BTreeMap<&'a str, Home>, Unknown<'a>> {
         let mut labels: BTreeMap<&str, NodeLabels<'_>> = BTreeMap::new();
-        for sample in self.of_cluster(&self.snapshot.node_labels) {
+        for sample in self.of_cluster(&self.answers.node_labels) {
             labels.entry(sample.label("node")).or_default().add(sample);
         }
         let none = NodeLabels::default();
         let nodes: BTreeSet<&str> = self
-            .of_cluster(&self.snapshot.nodes)
+            .of_cluster(&self.answers.nodes)
             .map(|sample| sample.label("node"))
             .collect();
         let home = |node: &'a str| {
@@ -271,7 +271,7 @@ impl<'a> View<'a> {
                 labels.get(node).unwrap_or(&none),
             );
             home.map(|home| (node, home))
-                .map_err(|reason| (self.snapshot.node_labels.query.as_str(), reason))
+                .map_err(|reason| (self.answers.node_labels.query.as_str(), reason))
         };
         nodes.into_iter().map(home).collect()
     }
@@ -281,8 +281,8 @@ impl<'a> View<'a> {
         let node = |sample: &'a Sample| {
             (self.clusters.of(sample) == Some(self.cluster)).then(|| sample.label("node"))
         };
-        let ready = self.snapshot.node_ready.by(node);
-        let mut cordons = self.snapshot.node_unschedulable.by(node);
+        let ready = self.answers.node_ready.by(node);
+        let mut cordons = self.answers.node_unschedulable.by(node);
         for (node, cordon) in &mut cordons {
             if let (Ok((value, time)), Some(Ok((ready, ready_time)))) =
                 (&mut *cordon, ready.get(node))

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ketscale_engine::problem::{ProblemFile, WorkloadKind};
 
+use super::answers::Answers;
 use super::clusters::Clusters;
-use super::snapshot::Snapshot;
 use crate::prometheus::Sample;
 
 /// A pod by the position of its cluster, its namespace and its name.
@@ -45,24 +45,24 @@ pub(super) fn key<'a>(clusters: &Clusters, sample: &'a Sample) -> Option<PodKey<
 /// Every live pod, ordered by its key.
 pub(super) fn read<'a>(
     problem: &ProblemFile,
-    snapshot: &'a Snapshot,
+    answers: &'a Answers,
     clusters: &Clusters,
 ) -> Vec<LivePod<'a>> {
-    let running: BTreeSet<PodKey<'_>> = snapshot
+    let running: BTreeSet<PodKey<'_>> = answers
         .running_pods
         .samples
         .iter()
         .filter_map(|sample| key(clusters, sample))
         .collect();
-    let terminating: BTreeSet<PodKey<'_>> = snapshot
+    let terminating: BTreeSet<PodKey<'_>> = answers
         .terminating_pods
         .samples
         .iter()
         .filter_map(|sample| key(clusters, sample))
         .collect();
-    let owners = Owners::new(problem, snapshot, clusters);
+    let owners = Owners::new(problem, answers, clusters);
     let mut pods: BTreeMap<PodKey<'a>, LivePod<'a>> = BTreeMap::new();
-    for sample in &snapshot.pods.samples {
+    for sample in &answers.pods.samples {
         let Some(key) = key(clusters, sample) else {
             continue;
         };
@@ -99,9 +99,9 @@ enum WorkloadRank {
 }
 
 impl<'a> Owners<'a> {
-    fn new(problem: &ProblemFile, snapshot: &'a Snapshot, clusters: &Clusters) -> Self {
+    fn new(problem: &ProblemFile, answers: &'a Answers, clusters: &Clusters) -> Self {
         let services = problem.services.iter().enumerate();
-        let replica_sets = snapshot
+        let replica_sets = answers
             .replicaset_owners
             .samples
             .iter()

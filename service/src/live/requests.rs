@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ketscale_engine::problem::Resources;
 
+use super::answers::Answers;
 use super::clusters::Clusters;
 use super::pods::{self, PodKey};
-use super::snapshot::Snapshot;
 use crate::prometheus::{Family, Sample};
 
 /// Most of any resource that a single container may request: what JSON numbers hold exactly.
@@ -47,12 +47,12 @@ pub(super) enum Effective {
 }
 
 /// Collects the requests of all pods.
-pub(super) fn read<'a>(snapshot: &'a Snapshot, clusters: &Clusters) -> Requests<'a> {
+pub(super) fn read<'a>(answers: &'a Answers, clusters: &Clusters) -> Requests<'a> {
     let mut pods: BTreeMap<PodKey<'a>, PodRequest> = BTreeMap::new();
-    let sidecars: BTreeSet<(PodKey<'_>, &str)> = (snapshot.sidecars.samples.iter())
+    let sidecars: BTreeSet<(PodKey<'_>, &str)> = (answers.sidecars.samples.iter())
         .filter_map(|sample| Some((pods::key(clusters, sample)?, sample.label("container"))))
         .collect();
-    for sample in &snapshot.container_requests.samples {
+    for sample in &answers.container_requests.samples {
         add(
             &mut pods,
             clusters,
@@ -61,7 +61,7 @@ pub(super) fn read<'a>(snapshot: &'a Snapshot, clusters: &Clusters) -> Requests<
             |pod| &mut pod.containers,
         );
     }
-    for sample in &snapshot.init_container_requests.samples {
+    for sample in &answers.init_container_requests.samples {
         let Some(key) = pods::key(clusters, sample) else {
             continue;
         };
@@ -78,8 +78,8 @@ pub(super) fn read<'a>(snapshot: &'a Snapshot, clusters: &Clusters) -> Requests<
         }
     }
     for (family, resource) in [
-        (&snapshot.overhead_cpu, "cpu"),
-        (&snapshot.overhead_memory, "memory"),
+        (&answers.overhead_cpu, "cpu"),
+        (&answers.overhead_memory, "memory"),
     ] {
         for sample in &family.samples {
             add(&mut pods, clusters, sample, resource, |pod| {
@@ -87,7 +87,7 @@ pub(super) fn read<'a>(snapshot: &'a Snapshot, clusters: &Clusters) -> Requests<
             });
         }
     }
-    let family = &snapshot.container_requests;
+    let family = &answers.container_requests;
     Requests {
         pods,
         times: family.oldest_by(|sample| pods::key(clusters, sample)),

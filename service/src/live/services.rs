@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use ketscale_engine::problem::{ProblemFile, Quantity, Service, WorkloadKind};
 
+use super::answers::{Answers, WorkloadFamily};
 use super::clusters::Clusters;
 use super::ledger::Ledger;
 use super::placement::quantity;
 use super::pods::{self, LivePod, Owner, PodKey};
 use super::requests::{self, Effective, Requests};
-use super::snapshot::{Snapshot, WorkloadFamily};
 use crate::prometheus::{Family, MISSING, Observation};
 
 /// Most replicas that a problem may speak of.
@@ -21,13 +21,13 @@ type ByService<'a> = BTreeMap<(usize, &'a str, &'a str), Observation>;
 /// Replaces what is known of every service.
 pub(super) fn refresh(
     problem: &mut ProblemFile,
-    snapshot: &Snapshot,
+    answers: &Answers,
     clusters: &Clusters,
     pods: &[LivePod<'_>],
     requests: &Requests<'_>,
     ledger: &mut Ledger,
 ) {
-    let families = Families::new(snapshot, clusters);
+    let families = Families::new(answers, clusters);
     for (index, service) in problem.services.iter_mut().enumerate() {
         let pods: Vec<PodKey<'_>> = (pods.iter())
             .filter(|pod| pod.owner == Owner::Service(index) && !pod.node.is_empty())
@@ -52,15 +52,16 @@ pub(super) fn refresh(
     }
 }
 
-fn names(service: &Service) -> (String, String) {
+/// Namespace and name of the workload behind a service.
+pub(super) fn names(service: &Service) -> (String, String) {
     let full = pods::workload_name(&service.name, service.kind);
     let (namespace, name) = full.split_once('/').unwrap_or(("default", full));
     (namespace.to_owned(), name.to_owned())
 }
 
-/// The snapshot, indexed.
+/// The answers, indexed.
 struct Families<'a> {
-    snapshot: &'a Snapshot,
+    answers: &'a Answers,
     deployments: ByService<'a>,
     stateful_sets: ByService<'a>,
     cpu: BTreeMap<PodKey<'a>, Observation>,
@@ -70,7 +71,7 @@ struct Families<'a> {
 }
 
 impl<'a> Families<'a> {
-    fn new(snapshot: &'a Snapshot, clusters: &Clusters) -> Self {
+    fn new(answers: &'a Answers, clusters: &Clusters) -> Self {
         let by_service = |family: &'a Family, namespace: &str, name: &str| {
             family.by(|sample| {
                 Some((
@@ -90,15 +91,13 @@ impl<'a> Families<'a> {
             families.iter().map(index).collect()
         };
         Self {
-            snapshot,
-            deployments: by_service(&snapshot.deployment_replicas, "namespace", "deployment"),
-            stateful_sets: by_service(&snapshot.statefulset_replicas, "namespace", "statefulset"),
-            cpu: snapshot.cpu_use.by(|sample| pods::key(clusters, sample)),
-            memory: snapshot
-                .memory_peak
-                .by(|sample| pods::key(clusters, sample)),
-            rates: workloads(&snapshot.request_rate),
-            latencies: workloads(&snapshot.latency_p95),
+            answers,
+            deployments: by_service(&answers.deployment_replicas, "namespace", "deployment"),
+            stateful_sets: by_service(&answers.statefulset_replicas, "namespace", "statefulset"),
+            cpu: answers.cpu_use.by(|sample| pods::key(clusters, sample)),
+            memory: answers.memory_peak.by(|sample| pods::key(clusters, sample)),
+            rates: workloads(&answers.request_rate),
+            latencies: workloads(&answers.latency_p95),
         }
     }
 }
@@ -119,12 +118,11 @@ impl One<'_> {
     fn replicas(&mut self, service: &mut Service) {
         let families = self.families;
         let (family, observed) = match service.kind {
-            WorkloadKind::Deployment => (
-                &families.snapshot.deployment_replicas,
-                &families.deployments,
-            ),
+            WorkloadKind::Deployment => {
+                (&families.answers.deployment_replicas, &families.deployments)
+            }
             WorkloadKind::StatefulSet => (
-                &families.snapshot.statefulset_replicas,
+                &families.answers.statefulset_replicas,
                 &families.stateful_sets,
             ),
         };
@@ -294,7 +292,7 @@ impl One<'_> {
         // Without a load read at the same time the use cannot be attributed; the gap of the load says so already.
         let Some(rps) = rps else { return };
         let path = format!("{}.capacity.cpu_per_rps", self.path);
-        let family = &self.families.snapshot.cpu_use;
+        let family = &self.families.answers.cpu_use;
         let found = self.over_pods(&self.families.cpu, |sum, cores| sum + cores).and_then(|(cores, time)| {
             let idle_cores = capacity.idle_cpu.milli_f64().unwrap_or(0.0) / 1000.0 * self.pods.len() as f64;
             if rps <= 0.0 {
@@ -320,7 +318,7 @@ impl One<'_> {
             return;
         };
         let path = format!("{}.capacity.memory_peak", self.path);
-        let family = &self.families.snapshot.memory_peak;
+        let family = &self.families.answers.memory_peak;
         let found = self
             .over_pods(&self.families.memory, f64::max)
             .and_then(|(bytes, time)| Ok((bytes, requests::amount(bytes, "memory")?, time)));

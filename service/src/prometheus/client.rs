@@ -1,21 +1,23 @@
-//! The HTTP side: bounded in time and size, no redirects, no proxy.
+//! The HTTP side: bounded in time and size, no redirects, no proxy; what may pass is tried again.
 
-use std::error::Error;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
+use backon::Retryable;
 use futures::StreamExt;
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
-use reqwest::{Response, Url, redirect};
+use reqwest::{Response, Url};
 use tokio::sync::Semaphore;
 
+use super::connection::{Connection, duration};
 use super::error::{PrometheusError, QueryFailure};
-use super::response::{self, Sample, shown};
-
-/// Most queries under way at a time; a Prometheus runs twenty by default, and others use it too.
-const MAX_CONCURRENT_QUERIES: usize = 4;
+use super::grid::Grid;
+use super::http::{Http, chain};
+use super::response::{self, RangeSeries, Sample, Track, shown};
+use super::secret;
 
 /// How to reach a Prometheus.
 #[derive(Clone)]
@@ -23,14 +25,8 @@ pub struct ClientSettings {
     /// Its address, such as `http://prometheus:9090`, with a path where it is served under one. A user name and password in it are
     /// sent as basic authentication and never shown.
     pub url: String,
-    /// Sent as `Authorization: Bearer`. Default none.
-    pub bearer_token: Option<String>,
-    /// Longest time to connect. Default 5 s.
-    pub connect_timeout: Duration,
-    /// Longest time from the request to the last byte of the answer. Default 30 s.
-    pub timeout: Duration,
-    /// Largest answer in bytes, decompressed. Default 64 MiB.
-    pub max_response_bytes: usize,
+    /// Credentials, TLS, limits and retries.
+    pub connection: Connection,
 }
 
 impl ClientSettings {
@@ -38,10 +34,7 @@ impl ClientSettings {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
-            bearer_token: None,
-            connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(30),
-            max_response_bytes: 64 << 20,
+            connection: Connection::default(),
         }
     }
 }
@@ -50,18 +43,15 @@ impl fmt::Debug for ClientSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientSettings")
             .field("url", &without_credentials(&self.url))
-            .field("bearer_token", &self.bearer_token.as_ref().map(|_| "…"))
-            .field("connect_timeout", &self.connect_timeout)
-            .field("timeout", &self.timeout)
-            .field("max_response_bytes", &self.max_response_bytes)
+            .field("connection", &self.connection)
             .finish()
     }
 }
 
-/// A client for instant queries; clones share connections.
+/// A client for instant and range queries; clones share connections.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    http: Arc<Http>,
     endpoint: Url,
     settings: ClientSettings,
     places: Arc<Semaphore>,
@@ -73,37 +63,53 @@ impl fmt::Debug for Client {
     }
 }
 
+/// What a server sends, complete.
+struct Answer {
+    code: u16,
+    content_type: String,
+    body: Vec<u8>,
+}
+
 impl Client {
     /// A client; nothing is sent yet.
     ///
     /// # Errors
-    /// [`PrometheusError::Address`] and [`PrometheusError::Setup`].
+    /// [`PrometheusError::Address`], [`PrometheusError::Connection`] and [`PrometheusError::Setup`].
     pub fn new(settings: ClientSettings) -> Result<Self, PrometheusError> {
         let endpoint = endpoint(&settings.url)?;
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(settings.connect_timeout)
-            .timeout(settings.timeout)
-            .redirect(redirect::Policy::none())
-            // A Prometheus stands in the same network; a proxy from the environment would be a surprise.
-            .no_proxy()
-            .user_agent(concat!("ketscale/", env!("CARGO_PKG_VERSION")));
-        if endpoint.scheme() == "http" {
-            // Without TLS no root certificates are needed, and a minimal container image has none.
-            builder = builder.tls_certs_only([]);
+        let connection = &settings.connection;
+        let url = || without_credentials(&settings.url);
+        let refuse = |key, reason| PrometheusError::Connection {
+            url: url(),
+            key,
+            reason,
+        };
+        if let Some((key, reason)) = connection.mistakes().into_iter().next() {
+            return Err(refuse(key, reason));
         }
-        let http = builder.build().map_err(|error| PrometheusError::Setup {
-            url: without_credentials(&settings.url),
-            reason: chain(&error),
+        let other = connection.bearer_token_file.is_some() || connection.basic_auth.is_some();
+        if other && (!endpoint.username().is_empty() || endpoint.password().is_some()) {
+            let reason = "the address holds a user name or a password as well";
+            return Err(refuse("basic_auth", reason.to_owned()));
+        }
+        let http = Http::new(connection, endpoint.scheme() == "https");
+        let http = http.map_err(|(key, reason)| match key {
+            Some(key) => refuse(key, reason),
+            None => PrometheusError::Setup { url: url(), reason },
         })?;
         Ok(Self {
-            http,
+            http: Arc::new(http),
             endpoint,
+            places: Arc::new(Semaphore::new(
+                connection
+                    .max_concurrent_queries
+                    .min(Semaphore::MAX_PERMITS),
+            )),
             settings,
-            places: Arc::new(Semaphore::new(MAX_CONCURRENT_QUERIES)),
         })
     }
 
-    /// The address that queries go to, without credentials.
+    /// The address that instant queries go to, without credentials.
     pub fn address(&self) -> String {
         without_credentials(self.endpoint.as_str())
     }
@@ -114,32 +120,118 @@ impl Client {
     /// # Errors
     /// [`PrometheusError::Query`], with address and query.
     pub async fn query(&self, query: &str, at: Timestamp) -> Result<Vec<Sample>, PrometheusError> {
-        self.ask(query, at)
+        let parameters = [("time", seconds(at))];
+        self.ask(self.endpoint.clone(), query, &parameters, response::vector)
             .await
-            .map_err(|failure| PrometheusError::Query {
-                url: self.address(),
-                query: query.to_owned(),
-                failure,
-            })
     }
 
-    async fn ask(&self, query: &str, at: Timestamp) -> Result<Vec<Sample>, QueryFailure> {
-        // Never closed; a place is waited for before the time limit of the query begins.
-        let _place = self.places.acquire().await;
+    /// The instant vector that a query gives at the time of the server's own clock.
+    ///
+    /// # Errors
+    /// As [`Client::query`].
+    pub async fn query_now(&self, query: &str) -> Result<Vec<Sample>, PrometheusError> {
+        self.ask(self.endpoint.clone(), query, &[], response::vector)
+            .await
+    }
+
+    /// What a query gives from `start` to `end` at even steps: series by their labels, with values at `start + i · step_seconds`.
+    ///
+    /// Prometheus gives at most 11,000 points for a series at a time, so that a longer range is asked for in parts; so is one whose
+    /// answer is too large. The step counts in milliseconds.
+    ///
+    /// # Errors
+    /// [`PrometheusError::Range`] for what is no range, or one of more than 1,100,000 steps; [`PrometheusError::Query`].
+    pub async fn query_range(
+        &self,
+        query: &str,
+        start: Timestamp,
+        end: Timestamp,
+        step_seconds: f64,
+    ) -> Result<Vec<RangeSeries>, PrometheusError> {
+        let grid = Grid::new(start, end, step_seconds)?;
         let mut url = self.endpoint.clone();
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "milliseconds since 1970 are exact in a double for 285,000 years"
-        )]
-        let seconds = at.as_millisecond() as f64 / 1000.0;
-        url.query_pairs_mut()
-            .append_pair("query", query)
-            .append_pair("time", &format!("{seconds:.3}"));
-        let mut request = self.http.get(url);
-        if let Some(token) = &self.settings.bearer_token {
-            request = request.bearer_auth(token);
+        url.set_path(&format!("{}_range", url.path()));
+        let mut series = Laid::new();
+        let (mut next, mut most) = (0, usize::MAX);
+        while next < grid.points {
+            let part = grid.part(next, most);
+            let read = |body: &[u8], code, content_type: &str| {
+                let tracks = response::matrix(body, code, content_type)?;
+                on_grid(&part, tracks)
+                    .map_err(|reason| response::foreign(body, content_type, reason))
+            };
+            let answer = self.ask(url.clone(), query, &part.parameters(), read).await;
+            let tracks = match answer {
+                Err(error) if too_large(&error) && part.points > 1 => {
+                    most = part.points / 2;
+                    continue;
+                }
+                answer => answer?,
+            };
+            for (labels, values) in tracks {
+                let all = (series.entry(labels)).or_insert_with(|| vec![None; grid.points]);
+                for (place, value) in all.iter_mut().skip(next).zip(values) {
+                    *place = value;
+                }
+            }
+            next += part.points;
         }
-        let answer = request.send().await.map_err(|error| self.failure(&error))?;
+        let series = series.into_iter();
+        Ok(series
+            .map(|(labels, values)| RangeSeries { labels, values })
+            .collect())
+    }
+
+    /// Asks, and asks again as long as it may help.
+    async fn ask<T>(
+        &self,
+        endpoint: Url,
+        query: &str,
+        parameters: &[(&str, String)],
+        read: impl Fn(&[u8], u16, &str) -> Result<T, QueryFailure>,
+    ) -> Result<T, PrometheusError> {
+        let url = without_credentials(endpoint.as_str());
+        let mut endpoint = endpoint;
+        endpoint.query_pairs_mut().append_pair("query", query);
+        endpoint.query_pairs_mut().extend_pairs(parameters);
+        let retries = &self.settings.connection.retries;
+        let budget = Budget::new(duration(retries.max_total_seconds));
+        let mut attempts: u32 = 0;
+        let attempt = || async {
+            let answer = self.attempt(endpoint.clone(), &budget).await?;
+            read(&answer.body, answer.code, &answer.content_type)
+        };
+        let answer = attempt
+            .retry(retries.pauses())
+            .when(|failure: &QueryFailure| {
+                attempts += 1;
+                failure.may_pass()
+            })
+            .adjust(|_, pause| pause.filter(|pause| *pause < budget.left()))
+            .notify(|failure, pause| {
+                tracing::debug!(url, %failure, pause_ms = pause.as_millis(), "a query is tried again");
+            })
+            .await;
+        answer.map_err(|failure| PrometheusError::Query {
+            url,
+            query: query.to_owned(),
+            failure,
+            attempts,
+        })
+    }
+
+    /// One request and its answer.
+    async fn attempt(&self, url: Url, budget: &Budget) -> Result<Answer, QueryFailure> {
+        // Never closed; a place is waited for before the time limits of the query begin.
+        let _place = self.places.acquire().await;
+        let connection = &self.settings.connection;
+        let limit = duration(connection.timeout_seconds).min(budget.begin());
+        let request = self.http.client().get(url).timeout(limit);
+        let request = secret::authorize(request, connection).await?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| self.failure(&error, limit))?;
         let code = answer.status();
         if code.is_redirection() {
             return Err(QueryFailure::Redirect {
@@ -147,18 +239,20 @@ impl Client {
                 to: shown(&header(&answer, LOCATION)),
             });
         }
-        let content_type = shown(&header(&answer, CONTENT_TYPE));
-        let body = self.body(answer).await?;
-        response::read(&body, code.as_u16(), &content_type)
+        Ok(Answer {
+            code: code.as_u16(),
+            content_type: shown(&header(&answer, CONTENT_TYPE)),
+            body: self.body(answer, limit).await?,
+        })
     }
 
     /// The whole body, decompressed; cut off where it passes the limit, so that an endless one ends.
-    async fn body(&self, answer: Response) -> Result<Vec<u8>, QueryFailure> {
-        let limit_bytes = self.settings.max_response_bytes;
+    async fn body(&self, answer: Response, limit: Duration) -> Result<Vec<u8>, QueryFailure> {
+        let limit_bytes = self.settings.connection.max_response_bytes;
         let mut body = Vec::new();
         let mut chunks = answer.bytes_stream();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| self.failure(&error))?;
+            let chunk = chunk.map_err(|error| self.failure(&error, limit))?;
             if body.len() + chunk.len() > limit_bytes {
                 return Err(QueryFailure::TooLarge { limit_bytes });
             }
@@ -167,13 +261,14 @@ impl Client {
         Ok(body)
     }
 
-    fn failure(&self, error: &reqwest::Error) -> QueryFailure {
+    fn failure(&self, error: &reqwest::Error, limit: Duration) -> QueryFailure {
         let reason = chain(error);
         if error.is_timeout() {
+            let connecting = duration(self.settings.connection.connect_timeout_seconds);
             let limit = if error.is_connect() {
-                self.settings.connect_timeout
+                connecting.min(limit)
             } else {
-                self.settings.timeout
+                limit
             };
             QueryFailure::Timeout { limit }
         } else if error.is_connect() {
@@ -182,6 +277,63 @@ impl Client {
             QueryFailure::Interrupted { reason }
         }
     }
+}
+
+/// The time that all tries of a query have together, from the first one on.
+struct Budget {
+    total: Duration,
+    begun: OnceLock<Instant>,
+}
+
+impl Budget {
+    fn new(total: Duration) -> Self {
+        Self {
+            total,
+            begun: OnceLock::new(),
+        }
+    }
+
+    /// What is left of it; the first call begins it.
+    fn begin(&self) -> Duration {
+        self.begun.get_or_init(Instant::now);
+        self.left()
+    }
+
+    fn left(&self) -> Duration {
+        let spent = self.begun.get().map(Instant::elapsed).unwrap_or_default();
+        self.total.saturating_sub(spent)
+    }
+}
+
+/// Values on a grid by the labels of their series.
+type Laid = BTreeMap<BTreeMap<String, String>, Vec<Option<f64>>>;
+
+/// The series of an answer on the grid that was asked for; else what is wrong with them.
+fn on_grid(part: &Grid, tracks: Vec<Track>) -> Result<Laid, String> {
+    let mut laid = Laid::new();
+    for track in tracks {
+        let values = part.lay(&track)?;
+        if laid.insert(track.labels, values).is_some() {
+            return Err("one series twice".to_owned());
+        }
+    }
+    Ok(laid)
+}
+
+fn too_large(error: &PrometheusError) -> bool {
+    matches!(
+        error,
+        PrometheusError::Query {
+            failure: QueryFailure::TooLarge { .. },
+            ..
+        }
+    )
+}
+
+/// A time as the API takes it.
+fn seconds(at: Timestamp) -> String {
+    let ms = at.as_millisecond();
+    format!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000))
 }
 
 fn header(answer: &Response, name: reqwest::header::HeaderName) -> String {
@@ -226,22 +378,6 @@ fn without_credentials(url: &str) -> String {
     }
 }
 
-/// An error with its causes, without the address that reqwest repeats in it (which may hold credentials).
-fn chain(error: &reqwest::Error) -> String {
-    let mut causes: Vec<String> = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        causes.push(error.to_string());
-        cause = error.source();
-    }
-    causes.dedup();
-    if causes.is_empty() {
-        "the request failed".to_owned()
-    } else {
-        causes.join(": ")
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
@@ -278,12 +414,22 @@ mod tests {
 
     #[test]
     fn credentials_are_never_shown() {
-        let mut settings = ClientSettings::new("http://user:hunter2@p:9090");
-        settings.bearer_token = Some("hunter3".to_owned());
-        let client = Client::new(settings).unwrap();
+        let client = Client::new(ClientSettings::new("http://user:hunter2@p:9090")).unwrap();
         let refused = endpoint("htp://user:hunter2@p").unwrap_err();
         let hopeless = endpoint("http//user:hunter2@p").unwrap_err();
         let shown = format!("{client:?} {} {refused} {hopeless}", client.address());
         assert!(!shown.contains("hunter"), "{shown}");
+    }
+
+    #[test]
+    fn two_kinds_of_credentials_are_refused() {
+        let mut settings = ClientSettings::new("http://user:hunter2@p:9090");
+        settings.connection.bearer_token_file = Some("token".into());
+        let refused = Client::new(settings).unwrap_err();
+        assert!(
+            matches!(refused, PrometheusError::Connection { .. }),
+            "{refused}"
+        );
+        assert!(!refused.to_string().contains("hunter"), "{refused}");
     }
 }

@@ -15,6 +15,16 @@ pub enum PrometheusError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The settings of the connection contradict each other, or a file of certificates cannot be used.
+    #[error("{url}: connection.{key}: {reason}")]
+    Connection {
+        /// The address.
+        url: String,
+        /// The key of the settings, such as `tls_config.ca_file`.
+        key: &'static str,
+        /// What is wrong, with the file's name.
+        reason: String,
+    },
     /// The HTTP client could not be made, for example because the machine has no root certificates.
     #[error("no HTTP client for {url}: {reason}")]
     Setup {
@@ -23,21 +33,46 @@ pub enum PrometheusError {
         /// The cause.
         reason: String,
     },
+    /// What was asked for is no range of times.
+    #[error("not a range of times: {reason}")]
+    Range {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A query failed.
-    #[error("{url}: {failure}\n  query: {query}")]
+    #[error("{url}: {failure}{}\n  query: {query}", after(*attempts))]
     Query {
         /// The address of the query endpoint.
         url: String,
         /// The query in full.
         query: String,
-        /// What happened.
+        /// What happened, the last time that it was tried.
         failure: QueryFailure,
+        /// How often it was tried; at least 1.
+        attempts: u32,
     },
+}
+
+/// How often something was tried, where more than once.
+fn after(attempts: u32) -> String {
+    if attempts > 1 {
+        format!(" (tried {attempts} times)")
+    } else {
+        String::new()
+    }
 }
 
 /// What happened to a query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryFailure {
+    /// The file with the token or the password cannot be used; what is in it is never shown.
+    #[error("no credentials from {file}: {reason}")]
+    Credentials {
+        /// The file's name.
+        file: String,
+        /// The cause.
+        reason: String,
+    },
     /// No connection: refused, unknown host, TLS.
     #[error("cannot connect: {reason}")]
     Unreachable {
@@ -102,11 +137,13 @@ pub enum QueryFailure {
         /// Why it could not be read.
         reason: String,
     },
-    /// The query gave something else than an instant vector.
-    #[error("the query gives a {found}; expected an instant vector")]
+    /// The query gave something else than was asked for.
+    #[error("the query gives a {found}; expected {expected}")]
     ResultType {
         /// Prometheus' `resultType`.
         found: String,
+        /// What was asked for, in words.
+        expected: &'static str,
     },
     /// The answer may be incomplete, or the query doubtful, as Prometheus itself says.
     #[error("Prometheus warns, and an incomplete answer is not used: {}", warnings.join("; "))]
@@ -114,4 +151,42 @@ pub enum QueryFailure {
         /// Its warnings.
         warnings: Vec<String>,
     },
+}
+
+impl QueryFailure {
+    /// Whether the same query may be answered a moment later: nobody there, too slow, broken off, or a status that says so. What
+    /// is wrong with the query or the credentials stays wrong.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Interrupted { .. } => true,
+            Self::Http { code, .. } | Self::Refused { code, .. } => {
+                matches!(code, 429 | 502 | 503 | 504)
+            }
+            Self::Credentials { .. }
+            | Self::TooLarge { .. }
+            | Self::Redirect { .. }
+            | Self::NotPrometheus { .. }
+            | Self::ResultType { .. }
+            | Self::Warnings { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_pass_is_worth_another_try() {
+        let http = |code| QueryFailure::Http {
+            code,
+            start: String::new(),
+        };
+        for code in [429, 502, 503, 504] {
+            assert!(http(code).may_pass(), "{code}");
+        }
+        for code in [400, 401, 403, 404, 422, 500, 501] {
+            assert!(!http(code).may_pass(), "{code}");
+        }
+    }
 }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use super::client::Client;
+use super::clock::Moment;
 use super::error::PrometheusError;
 use super::queries::{Queries, Query};
 use super::response::Sample;
@@ -25,6 +24,9 @@ pub struct Family {
     times: Vec<Sample>,
     now_seconds: f64,
     max_age_seconds: f64,
+    max_clock_skew_seconds: f64,
+    /// Why no age can be trusted, if that is so.
+    skew: Option<String>,
 }
 
 impl Family {
@@ -36,25 +38,24 @@ impl Family {
         client: &Client,
         queries: &Queries,
         query: &Query,
-        now: Timestamp,
+        moment: &Moment,
     ) -> Result<Self, PrometheusError> {
         let (value, sampled_at) = (
             queries.expand(&query.value),
             queries.expand(&query.sampled_at),
         );
-        let (samples, times) =
-            futures::try_join!(client.query(&value, now), client.query(&sampled_at, now))?;
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "milliseconds since 1970 are exact in a double for 285,000 years"
-        )]
-        let now_seconds = now.as_millisecond() as f64 / 1000.0;
+        let (samples, times) = futures::try_join!(
+            client.query(&value, moment.at),
+            client.query(&sampled_at, moment.at)
+        )?;
         Ok(Self {
             query: value,
             samples,
             times,
-            now_seconds,
+            now_seconds: moment.seconds(),
             max_age_seconds: queries.max_age_seconds,
+            max_clock_skew_seconds: queries.max_clock_skew_seconds,
+            skew: moment.skew(queries.max_clock_skew_seconds),
         })
     }
 
@@ -106,17 +107,33 @@ impl Family {
         times
     }
 
-    /// The time itself if it is recent enough; else why not.
+    /// The age in seconds of the oldest sample of all, never below 0; `None` where there is no sample, or it is no time.
+    pub fn age_seconds(&self) -> Option<f64> {
+        let oldest = self.oldest_by(|_| Some(())).remove(&())?;
+        oldest
+            .is_finite()
+            .then(|| (self.now_seconds - oldest).max(0.0))
+    }
+
+    /// The time itself if it is recent enough, at most now; else why not.
     pub fn fresh(&self, time: Option<f64>) -> Result<f64, String> {
         let time =
             time.ok_or("stale: the series has ended, and only its past still answers the query")?;
+        if let Some(skew) = &self.skew {
+            return Err(skew.clone());
+        }
         let age = self.now_seconds - time;
-        if age <= self.max_age_seconds {
-            Ok(time)
-        } else {
+        if age > self.max_age_seconds {
             Err(format!(
                 "stale: the last sample is {age:.0} s old; at most {} s are accepted",
                 self.max_age_seconds
+            ))
+        } else if age >= -self.max_clock_skew_seconds {
+            Ok(time.min(self.now_seconds))
+        } else {
+            Err(format!(
+                "in the future: the last sample is {:.0} s ahead of this machine's clock; at most {} s are accepted",
+                -age, self.max_clock_skew_seconds
             ))
         }
     }
@@ -133,7 +150,7 @@ fn one(values: &[f64]) -> Result<f64, String> {
 }
 
 /// A number that can be a measurement.
-fn usable(value: f64) -> Result<f64, String> {
+pub(crate) fn usable(value: f64) -> Result<f64, String> {
     if value.is_nan() {
         Err(
             "not a number: the query gives NaN, as a quantile or a ratio without any requests does"
@@ -168,6 +185,8 @@ mod tests {
             times: list(times),
             now_seconds: 1000.0,
             max_age_seconds: 60.0,
+            max_clock_skew_seconds: 30.0,
+            skew: None,
         };
         family
             .by(|sample| Some(sample.label("name").to_owned()))
@@ -178,6 +197,8 @@ mod tests {
     fn a_value_stands_with_the_oldest_of_its_times() {
         assert_eq!(observe(&[2.0], &[999.0, 950.0]), Some(Ok((2.0, 950.0))));
         assert_eq!(observe(&[0.0], &[940.0]), Some(Ok((0.0, 940.0))));
+        // A clock a little ahead is no reason for an age below zero.
+        assert_eq!(observe(&[0.0], &[1030.0]), Some(Ok((0.0, 1000.0))));
     }
 
     #[test]
@@ -191,6 +212,8 @@ mod tests {
         assert!(reason(&[-1.0], &[999.0]).starts_with("negative"));
         assert!(reason(&[1.0, 1.0], &[999.0]).starts_with("ambiguous"));
         assert!(reason(&[1.0], &[f64::NAN]).starts_with("stale"));
+        assert!(reason(&[1.0], &[1031.0]).starts_with("in the future: the last sample is 31 s"));
+        assert!(reason(&[1.0], &[f64::INFINITY]).starts_with("stale"));
         assert_eq!(observe(&[], &[]), None);
     }
 }

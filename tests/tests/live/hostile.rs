@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ketscale_service::live::{LiveError, refresh};
 use ketscale_service::prometheus::{
-    Client, ClientSettings, PrometheusError, Queries, QueryFailure, Sample,
+    Client, ClientSettings, Connection, PrometheusError, Queries, QueryFailure, Retries, Sample,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -61,9 +61,17 @@ async fn answer(mut stream: TcpStream, manner: Manner) {
 
 fn client(address: SocketAddr) -> Client {
     let settings = ClientSettings {
-        timeout: Duration::from_millis(500),
-        max_response_bytes: 1 << 20,
-        ..ClientSettings::new(format!("http://user:hunter2@{address}/prefix"))
+        url: format!("http://user:hunter2@{address}/prefix"),
+        connection: Connection {
+            timeout_seconds: 0.5,
+            max_response_bytes: 1 << 20,
+            retries: Retries {
+                max_retries: 1,
+                first_pause_seconds: 0.01,
+                ..Retries::default()
+            },
+            ..Connection::default()
+        },
     };
     Client::new(settings).unwrap()
 }

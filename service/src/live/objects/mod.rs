@@ -6,7 +6,6 @@ mod pods;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use ketscale_engine::cluster_dump::{COMMAND, Translation};
 use ketscale_engine::problem::Mode;
 use serde_json::{Map, Value, json};
@@ -14,10 +13,10 @@ use serde_json::{Map, Value, json};
 use pods::{PodObject, owner, template};
 
 use super::LiveError;
+use super::answers::Answers;
 use super::nodes;
 use super::requests::amount;
-use super::snapshot::Snapshot;
-use crate::prometheus::{Client, Family, PrometheusError, Queries, Sample};
+use crate::prometheus::{Client, Family, Moment, PrometheusError, Queries, Sample};
 
 /// Extended resources whose names kube-state-metrics' spelling does not tell, and their names.
 const RESOURCES: [(&str, &str); 5] = [
@@ -28,7 +27,7 @@ const RESOURCES: [(&str, &str); 5] = [
     ("google_com_tpu", "google.com/tpu"),
 ];
 
-/// What a new problem needs beside the snapshot.
+/// What a new problem needs beside the answers.
 pub(super) struct Extra {
     node_allocatable: Family,
     node_taints: Family,
@@ -43,9 +42,9 @@ impl Extra {
     pub(super) async fn read(
         client: &Client,
         queries: &Queries,
-        now: Timestamp,
+        moment: &Moment,
     ) -> Result<Self, PrometheusError> {
-        let ask = |query| Family::read(client, queries, query, now);
+        let ask = |query| Family::read(client, queries, query, moment);
         let (
             node_allocatable,
             node_taints,
@@ -87,15 +86,15 @@ pub(super) struct Objects {
 
 /// Puts the objects of a cluster together.
 pub(super) fn read(
-    snapshot: &Snapshot,
+    answers: &Answers,
     more: &Extra,
     queries: &Queries,
     name: Option<&str>,
     url: &str,
 ) -> Result<Objects, LiveError> {
-    let cluster = chosen(snapshot, queries, name, url)?;
+    let cluster = chosen(answers, queries, name, url)?;
     let view = View {
-        snapshot,
+        answers,
         more,
         label: &queries.cluster_label,
         cluster: &cluster,
@@ -107,13 +106,13 @@ pub(super) fn read(
     items.extend(view.workloads(
         "Deployment",
         "deployment",
-        &snapshot.deployment_replicas,
+        &answers.deployment_replicas,
         &pods,
     ));
     items.extend(view.workloads(
         "StatefulSet",
         "statefulset",
-        &snapshot.statefulset_replicas,
+        &answers.statefulset_replicas,
         &pods,
     ));
     items.extend(daemon_sets(&pods));
@@ -143,12 +142,12 @@ pub(super) fn hold(translation: &mut Translation, claimed: &BTreeSet<String>) {
 
 /// The value of the cluster label that is meant.
 fn chosen(
-    snapshot: &Snapshot,
+    answers: &Answers,
     queries: &Queries,
     name: Option<&str>,
     url: &str,
 ) -> Result<String, LiveError> {
-    let values: BTreeSet<&str> = snapshot
+    let values: BTreeSet<&str> = answers
         .nodes
         .samples
         .iter()
@@ -172,7 +171,7 @@ fn chosen(
 type Name<'a> = (&'a str, &'a str);
 
 struct View<'a> {
-    snapshot: &'a Snapshot,
+    answers: &'a Answers,
     more: &'a Extra,
     label: &'a str,
     cluster: &'a str,
@@ -189,12 +188,12 @@ impl<'a> View<'a> {
 
     /// Refuses what is missing, stale or hidden.
     fn require(&self, url: &str) -> Result<(), LiveError> {
-        let snapshot = self.snapshot;
+        let answers = self.answers;
         for family in [
-            &snapshot.nodes,
-            &snapshot.pods,
-            &snapshot.running_pods,
-            &snapshot.container_requests,
+            &answers.nodes,
+            &answers.pods,
+            &answers.running_pods,
+            &answers.container_requests,
             &self.more.node_allocatable,
         ] {
             let here = |sample: &Sample| (sample.label(self.label) == self.cluster).then_some(());
@@ -213,7 +212,7 @@ impl<'a> View<'a> {
             }
         }
         let shown = self
-            .samples(&snapshot.node_labels)
+            .samples(&answers.node_labels)
             .any(|sample| sample.labels.keys().any(|name| name.starts_with("label_")));
         if shown {
             Ok(())
@@ -227,7 +226,7 @@ impl<'a> View<'a> {
 
     fn nodes(&self) -> Vec<Value> {
         let mut labels: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-        for sample in self.samples(&self.snapshot.node_labels) {
+        for sample in self.samples(&self.answers.node_labels) {
             labels.entry(sample.label("node")).or_default().extend(
                 nodes::kubernetes_labels(sample)
                     .map(|(name, value)| (name.to_owned(), json!(value))),
@@ -246,11 +245,11 @@ impl<'a> View<'a> {
                 .collect()
         };
         let (cordoned, ready) = (
-            set(&self.snapshot.node_unschedulable),
-            set(&self.snapshot.node_ready),
+            set(&self.answers.node_unschedulable),
+            set(&self.answers.node_ready),
         );
         let infos: BTreeMap<&str, &str> = self
-            .samples(&self.snapshot.nodes)
+            .samples(&self.answers.nodes)
             .map(|sample| (sample.label("node"), sample.label("provider_id")))
             .collect();
         let node = |(name, provider_id): (&str, &str)| {
@@ -290,7 +289,7 @@ impl<'a> View<'a> {
 
     fn replica_sets(&self) -> Vec<Value> {
         let sets: BTreeMap<Name<'_>, &Sample> = self
-            .samples(&self.snapshot.replicaset_owners)
+            .samples(&self.answers.replicaset_owners)
             .map(|sample| {
                 (
                     (sample.label("namespace"), sample.label("replicaset")),
@@ -348,7 +347,7 @@ impl<'a> View<'a> {
             ) == (namespace, "Deployment", name)
         };
         let owners: BTreeSet<(&str, &str)> = if kind == "Deployment" {
-            self.samples(&self.snapshot.replicaset_owners)
+            self.samples(&self.answers.replicaset_owners)
                 .filter(owned)
                 .map(|sample| ("ReplicaSet", sample.label("replicaset")))
                 .collect()
@@ -400,7 +399,7 @@ impl<'a> View<'a> {
     /// Workloads of which a pod claims a volume.
     fn claimed(&self, pods: &BTreeMap<Name<'a>, PodObject<'a>>) -> BTreeSet<String> {
         let sets: BTreeMap<Name<'_>, &str> = self
-            .samples(&self.snapshot.replicaset_owners)
+            .samples(&self.answers.replicaset_owners)
             .map(|sample| {
                 (
                     (sample.label("namespace"), sample.label("replicaset")),

@@ -24,19 +24,19 @@ impl<'a> View<'a> {
         let names =
             |family: &'a Family| -> BTreeSet<Name<'a>> { self.samples(family).map(name).collect() };
         let (running, terminating) = (
-            names(&self.snapshot.running_pods),
-            names(&self.snapshot.terminating_pods),
+            names(&self.answers.running_pods),
+            names(&self.answers.terminating_pods),
         );
-        let containers = self.amounts(&self.snapshot.container_requests, container);
-        let init_containers = self.amounts(&self.snapshot.init_container_requests, container);
+        let containers = self.amounts(&self.answers.container_requests, container);
+        let init_containers = self.amounts(&self.answers.init_container_requests, container);
         let sidecars: BTreeSet<_> = self
-            .samples(&self.snapshot.sidecars)
+            .samples(&self.answers.sidecars)
             .map(container)
             .collect();
         let overhead = self.overhead();
         let tolerations = self.tolerations();
         let mut pods = BTreeMap::new();
-        for sample in self.samples(&self.snapshot.pods) {
+        for sample in self.samples(&self.answers.pods) {
             let key = name(sample);
             if !running.contains(&key) || terminating.contains(&key) {
                 continue;
@@ -74,8 +74,8 @@ impl<'a> View<'a> {
     fn overhead(&self) -> BTreeMap<Name<'a>, Map<String, Value>> {
         let mut overhead: BTreeMap<Name<'_>, Map<String, Value>> = BTreeMap::new();
         for (family, resource) in [
-            (&self.snapshot.overhead_cpu, "cpu"),
-            (&self.snapshot.overhead_memory, "memory"),
+            (&self.answers.overhead_cpu, "cpu"),
+            (&self.answers.overhead_memory, "memory"),
         ] {
             for sample in self.samples(family) {
                 if let Ok(amount) = amount(sample.value, resource) {

@@ -1,13 +1,12 @@
 //! All that is asked of a Prometheus, at one time.
 
 use futures::future::try_join_all;
-use jiff::Timestamp;
 
 use super::LiveError;
-use crate::prometheus::{Client, Family, PrometheusError, Queries, WorkloadQuery};
+use crate::prometheus::{Client, Family, Moment, PrometheusError, Queries, WorkloadQuery};
 
 /// The answers to [`Queries`], under the same names.
-pub(super) struct Snapshot {
+pub(super) struct Answers {
     pub(super) deployment_replicas: Family,
     pub(super) statefulset_replicas: Family,
     pub(super) pods: Family,
@@ -36,18 +35,18 @@ pub(super) struct WorkloadFamily {
     pub(super) name_label: String,
 }
 
-impl Snapshot {
+impl Answers {
     pub(super) async fn read(
         client: &Client,
         queries: &Queries,
-        now: Timestamp,
+        moment: &Moment,
     ) -> Result<Self, PrometheusError> {
-        let ask = |query| Family::read(client, queries, query, now);
+        let ask = |query| Family::read(client, queries, query, moment);
         let ask_all = |list: &'_ [WorkloadQuery]| {
             try_join_all(
                 list.iter()
                     .cloned()
-                    .map(|query| workload(client, queries, query, now)),
+                    .map(|query| workload(client, queries, query, moment)),
             )
         };
         let cluster = async {
@@ -130,12 +129,12 @@ async fn workload(
     client: &Client,
     queries: &Queries,
     query: WorkloadQuery,
-    now: Timestamp,
+    moment: &Moment,
 ) -> Result<WorkloadFamily, PrometheusError> {
-    let family = Family::read(client, queries, &query.query(), now).await?;
+    let family = Family::read(client, queries, &query.query(), moment).await?;
     Ok(WorkloadFamily {
         family,
-        namespace_label: query.namespace_label,
-        name_label: query.name_label,
+        namespace_label: queries.expand(&query.namespace_label),
+        name_label: queries.expand(&query.name_label),
     })
 }
