@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Pack(PackArgs),
     /// Write a model file of a well-known family, or a problem file with a fleet made up to a size.
     Generate(GenerateArgs),
-    /// Answer requests for plans over gRPC.
+    /// Answer requests for plans over gRPC; with --every also plan continuously.
     Serve(ServeArgs),
     /// Show what happened to continuously planned problems, and whether the log of it is whole.
     Audit(AuditArgs),
@@ -457,6 +457,18 @@ pub(crate) struct ServeArgs {
     /// Settings of the connection (credentials, TLS, limits) and queries that replace the built-in ones, as YAML.
     #[arg(long, value_name = "FILE", requires = "prometheus")]
     pub(crate) queries: Option<PathBuf>,
+    /// Plan the problem continuously, one cycle in as many seconds; without this only when a client asks.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "prometheus")]
+    pub(crate) every: Option<f64>,
+    /// When to publish, hold and fall back, as YAML; see `ketscale schema control`.
+    #[arg(long, value_name = "FILE", requires = "every")]
+    pub(crate) control: Option<PathBuf>,
+    /// Folder where each cycle's snapshot is written, for `ketscale replay`.
+    #[arg(long, value_name = "FOLDER", requires = "every")]
+    pub(crate) record: Option<PathBuf>,
+    /// Address for metrics and health over HTTP: /metrics, /healthz, /readyz; port 0 takes a free one. Default: none.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin: Option<std::net::SocketAddr>,
     /// Prices of your own, as CSV.
     #[arg(long, value_name = "CSV")]
     pub(crate) prices: Option<PathBuf>,

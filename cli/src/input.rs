@@ -108,3 +108,11 @@ pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
     plan::from_bytes(&read(path, MAX_PLAN_BYTES)?)
         .map_err(|error| Failure::input(format!("{}: {error}", name_of(path))))
 }
+
+/// Settings of the control loop; the defaults without a file.
+pub(crate) fn control(path: Option<&Path>) -> Result<control::Settings, Failure> {
+    let Some(path) = path else {
+        return Ok(control::Settings::default());
+    };
+    control::read(&read(path, MAX_CONTROL_BYTES)?, &name_of(path)).map_err(Failure::input)
+}

@@ -3,7 +3,6 @@
 //! `GET /metrics`; `GET /healthz`: 200 while the process answers; `GET /readyz`: 200 while every continuously planned problem ended a
 //! cycle recently, 503 with the names of those that did not. It has a port of its own, so that it answers under load as well.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -24,34 +23,32 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// An admin port that listens but does not answer yet.
 pub(crate) struct Admin {
     listener: TcpListener,
+    address: SocketAddr,
     metrics: Arc<Metrics>,
 }
 
 impl Admin {
-    /// Takes the port.
-    pub(crate) async fn bind(address: SocketAddr, metrics: Arc<Metrics>) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        Ok(Self { listener, metrics })
+    /// On a port that was taken, with its address.
+    pub(crate) fn new((listener, address): (TcpListener, SocketAddr), metrics: Arc<Metrics>) -> Self {
+        Self { listener, address, metrics }
     }
 
-    /// The address, with the port that was taken.
-    pub(crate) fn address(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// The address.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
-    /// Answers until `shutdown` ends.
-    pub(crate) async fn serve(
-        self,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
+    /// Answers until it is dropped.
+    pub(crate) async fn serve(self) {
         let router = Router::new()
             .route("/metrics", get(metrics))
             .route("/healthz", get(async || "alive\n"))
             .route("/readyz", get(ready))
             .with_state(self.metrics);
-        axum::serve(self.listener, router)
-            .with_graceful_shutdown(shutdown)
-            .await
+        tracing::info!(address = %self.address, "admin port");
+        if let Err(error) = axum::serve(self.listener, router).await {
+            tracing::error!(%error, "the admin port failed");
+        }
     }
 }
 

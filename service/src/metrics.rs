@@ -9,13 +9,13 @@ mod process;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, prometheus_text};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -23,7 +23,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-pub(crate) use latest::Latest;
+pub(crate) use latest::{Latest, Made, Money, PoolFigures, ServiceFigures};
 
 /// Label names and values of a series.
 type Labels = Vec<(&'static str, String)>;
@@ -61,8 +61,8 @@ pub(crate) struct Metrics {
     cycles: Family<Labels, Counter>,
     seconds: Family<Labels, Histogram, fn() -> Histogram>,
     failures: Family<Labels, Counter>,
+    events: Family<Labels, Counter>,
     plans: Family<Labels, Counter>,
-    spent: Family<Labels, Counter<f64, AtomicU64>>,
     board: Arc<Board>,
     every: Duration,
 }
@@ -78,13 +78,13 @@ impl Metrics {
             problems.into_iter().map(|problem| (problem, None)).collect(),
         )));
         let metrics = Self {
-            registry: Registry::with_prefix("ketscale"),
+            registry: Registry::default(),
             cycles: Family::default(),
             // From 10 ms to 5 min.
             seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 2.0, 16))),
             failures: Family::default(),
+            events: Family::default(),
             plans: Family::default(),
-            spent: Family::default(),
             board,
             every,
         };
@@ -94,12 +94,12 @@ impl Metrics {
     fn registered(mut self) -> Self {
         let registry = &mut self.registry;
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "The version that runs", build);
-        registry.register("cycles", "Cycles of continuous planning, by how they ended", self.cycles.clone());
-        registry.register_with_unit("cycle_duration", "Time of a cycle, reading included", Unit::Seconds, self.seconds.clone());
-        registry.register("observation_failures", "Cycles for which nothing could be read", self.failures.clone());
-        registry.register("plans", "Plans made, by status and by the solver whose plan was the best", self.plans.clone());
-        registry.register("spent_usd", "Money spent on nodes as reckoned from cycle to cycle, in US dollars", self.spent.clone());
+        registry.register("ketscale_build", "The version that runs", build);
+        registry.register("ketscale_cycles", "Cycles of continuous planning, by how they ended", self.cycles.clone());
+        registry.register_with_unit("ketscale_cycle_duration", "Time of a cycle, reading included", Unit::Seconds, self.seconds.clone());
+        registry.register("ketscale_observation_failures", "Cycles for which nothing could be read", self.failures.clone());
+        registry.register("ketscale_plans", "Plans made, by status and by the solver whose plan was the best", self.plans.clone());
+        registry.register("ketscale_events", "What happened in cycles, by kind", self.events.clone());
         registry.register_collector(Box::new(Arc::clone(&self.board)));
         registry.register_collector(Box::new(process::Process));
         self
@@ -111,17 +111,22 @@ impl Metrics {
         self.cycles.get_or_create(&labels(problem, [("result", result.as_str().to_owned())])).inc();
         self.seconds.get_or_create(&own()).observe(took.as_secs_f64());
         let Some(latest) = latest else { return };
-        if latest.failed_to_observe {
+        if !latest.observed {
             self.failures.get_or_create(&own()).inc();
         }
-        if let Some((status, solver)) = &latest.made {
-            let made = [("status", status.clone()), ("solver", solver.clone())];
+        for (kind, count) in &latest.events {
+            let events = self.events.get_or_create(&labels(problem, [("kind", (*kind).to_owned())]));
+            events.inc_by(u64::from(*count));
+        }
+        if let Some(made) = &latest.made {
+            let made = [("status", made.status.clone()), ("solver", made.solver.clone())];
             self.plans.get_or_create(&labels(problem, made)).inc();
         }
-        if latest.spent_usd > 0.0 {
-            self.spent.get_or_create(&own()).inc_by(latest.spent_usd);
-        }
-        self.board.lock().insert(problem.to_owned(), Some(latest));
+        let mut board = self.board.lock();
+        // A cycle that made no plan leaves the figures of the last one standing.
+        let before = board.remove(problem).flatten().and_then(|before| before.made);
+        let made = latest.made.clone().or(before);
+        board.insert(problem.to_owned(), Some(Latest { made, ..latest }));
     }
 
     /// Everything in the text format.
@@ -151,9 +156,7 @@ impl Collector for Board {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let board = self.lock();
         for gauge in &gauges::GAUGES {
-            let name = gauge.name.strip_prefix("ketscale_").unwrap_or(gauge.name);
-            let kind = prometheus_client::metrics::MetricType::Gauge;
-            let mut family = encoder.encode_descriptor(name, gauge.help, None, kind)?;
+            let mut family = encoder.encode_descriptor(gauge.name, gauge.help, None, MetricType::Gauge)?;
             for (problem, latest) in board.iter() {
                 for (more, value) in latest.iter().flat_map(gauge.values) {
                     let labels = labels(problem, more);
@@ -178,3 +181,7 @@ fn labels(problem: &str, more: impl IntoIterator<Item = (&'static str, String)>)
 pub(crate) fn seconds(time: Timestamp) -> f64 {
     time.as_millisecond() as f64 / 1000.0
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ketscale_engine::catalogue::Catalogue;
@@ -13,11 +14,15 @@ use ketscale_proto::v1::FILE_DESCRIPTOR_SET;
 use ketscale_proto::v1::plan_service_server::PlanServiceServer;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tonic::transport::Server as Transport;
 use tonic::transport::server::TcpIncoming;
 
+use crate::admin::Admin;
+use crate::controller::{Continuous, Controlled, Controller, Shared, controllers};
 use crate::grpc::Plans;
 use crate::live::LiveProblems;
+use crate::metrics::Metrics;
 use crate::planning::Planner;
 use crate::prometheus::{Client, ClientSettings, PrometheusError, Queries};
 use crate::store::{Store, StoreError};
@@ -41,6 +46,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The SQLite file that keeps the plans; made if missing.
     pub store: PathBuf,
+    /// Address of the admin port: metrics and health over HTTP. Default none.
+    pub admin: Option<SocketAddr>,
     /// Where live values come from. Default none.
     pub live: Option<LiveConfig>,
     /// Prices and sizes that problems leave out. Default the built-in catalogue.
@@ -62,6 +69,8 @@ pub struct LiveConfig {
     pub queries: Queries,
     /// The problems that clients may name, with values to fall back on; as read, not resolved.
     pub problems: Vec<ProblemFile>,
+    /// How the problems are planned continuously. Default not at all, only when a client asks.
+    pub continuous: Option<Continuous>,
 }
 
 impl Config {
@@ -70,6 +79,7 @@ impl Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7311)),
             store,
+            admin: None,
             live: None,
             catalogue: Cow::Borrowed(Catalogue::built_in()),
             max_plan_time: Duration::from_secs(60),
@@ -109,24 +119,25 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     plans: Plans,
+    admin: Option<Admin>,
+    controllers: Vec<Controller>,
     store: Store,
     drain: watch::Sender<bool>,
 }
 
 impl Server {
-    /// Opens the store and the port.
+    /// Opens the store and the ports.
     ///
     /// # Errors
     /// Every [`ServeError`] but the last.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
-        let live = live_problems(config.live)?;
         let store = Store::open(&config.store).await?;
-        let refuse = |error: std::io::Error| ServeError::Listen {
-            address: config.listen,
-            reason: error.to_string(),
+        let (listener, address) = listen(config.listen).await?;
+        let loops = Loops::new(&config, &store)?;
+        let admin = match config.admin {
+            Some(address) => Some(Admin::new(listen(address).await?, loops.metrics)),
+            None => None,
         };
-        let listener = TcpListener::bind(config.listen).await.map_err(refuse)?;
-        let address = listener.local_addr().map_err(refuse)?;
         let (drain, draining) = watch::channel(false);
         let planner = Planner::new(
             config.catalogue,
@@ -137,13 +148,16 @@ impl Server {
         let plans = Plans {
             store: store.clone(),
             planner,
-            live,
+            live: loops.live,
+            controlled: loops.controlled,
             max_plan_time: config.max_plan_time,
         };
         Ok(Self {
             listener,
             address,
             plans,
+            admin,
+            controllers: loops.controllers,
             store,
             drain,
         })
@@ -154,8 +168,13 @@ impl Server {
         self.address
     }
 
-    /// Answers until `shutdown` ends; then takes no new calls, tells running planners to finish with what they have, answers
-    /// them, waits at most 20 s for clients to go, and closes the store.
+    /// The address of the admin port, if there is one.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Admin::address)
+    }
+
+    /// Answers and plans until `shutdown` ends; then takes no new calls, tells running planners to finish with what they have, answers
+    /// them, waits at most 20 s for clients to go, and closes the store. The admin port answers to the end.
     ///
     /// # Errors
     /// [`ServeError::Transport`].
@@ -171,6 +190,11 @@ impl Server {
         let plans = PlanServiceServer::new(self.plans)
             .max_decoding_message_size(MAX_FILE_BYTES + MESSAGE_SLACK_BYTES);
         let patience = patience(self.drain.subscribe());
+        let mut controllers = JoinSet::new();
+        for controller in self.controllers {
+            controllers.spawn(controller.run(self.drain.subscribe()));
+        }
+        let admin = self.admin.map(|admin| tokio::spawn(admin.serve()));
         let drain = self.drain;
         let until = async move {
             shutdown.await;
@@ -197,7 +221,12 @@ impl Server {
             served = served => served.map_err(|error| transport(error.to_string()))?,
             () = patience => tracing::warn!("clients are still connected after {} s", DRAIN_GRACE.as_secs()),
         }
+        // Their last cycles end early, with what they have.
+        controllers.join_all().await;
         self.store.close().await;
+        if let Some(admin) = admin {
+            admin.abort();
+        }
         tracing::info!("drained");
         Ok(())
     }
@@ -212,7 +241,8 @@ async fn patience(mut draining: watch::Receiver<bool>) {
     }
 }
 
-/// Binds, prints `listening on ADDRESS` as the only line on standard output, and serves until `shutdown` ends.
+/// Binds, prints `listening on ADDRESS` and, where there is an admin port, `admin on ADDRESS` as the only lines on standard output, and
+/// serves until `shutdown` ends.
 ///
 /// # Errors
 /// Every [`ServeError`].
@@ -220,14 +250,63 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let server = Server::bind(config).await?;
     let mut out = std::io::stdout();
     // Who closed standard output does not want to know.
-    let _ = writeln!(out, "listening on {}", server.address()).and_then(|()| out.flush());
+    let mut lines = format!("listening on {}\n", server.address());
+    if let Some(address) = server.admin_address() {
+        lines.push_str(&format!("admin on {address}\n"));
+    }
+    let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
     server.serve(shutdown).await
 }
 
-fn live_problems(config: Option<LiveConfig>) -> Result<LiveProblems, ServeError> {
-    let Some(config) = config else {
-        return Ok(LiveProblems::none());
+/// Takes a port; the address has its number where any was asked for.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let refuse = |error: std::io::Error| ServeError::Listen {
+        address,
+        reason: error.to_string(),
     };
-    let client = Client::new(config.prometheus)?;
-    LiveProblems::new(client, config.queries, config.problems).map_err(ServeError::DuplicateProblem)
+    let listener = TcpListener::bind(address).await.map_err(refuse)?;
+    let address = listener.local_addr().map_err(refuse)?;
+    Ok((listener, address))
+}
+
+/// The live problems, and the loops that plan them continuously if they are to.
+struct Loops {
+    live: LiveProblems,
+    controllers: Vec<Controller>,
+    controlled: Controlled,
+    metrics: Arc<Metrics>,
+}
+
+impl Loops {
+    fn new(config: &Config, store: &Store) -> Result<Self, ServeError> {
+        let Some(live) = &config.live else {
+            return Ok(Self {
+                live: LiveProblems::none(),
+                controllers: Vec::new(),
+                controlled: Controlled::default(),
+                metrics: Arc::new(Metrics::new([], Duration::ZERO)),
+            });
+        };
+        let client = Client::new(live.prometheus.clone())?;
+        let problems = LiveProblems::new(client.clone(), live.queries.clone(), live.problems.clone())
+            .map_err(ServeError::DuplicateProblem)?;
+        let planned = if live.continuous.is_some() { live.problems.as_slice() } else { &[] };
+        let names = planned.iter().map(|problem| problem.name.clone());
+        let how = live.continuous.clone().unwrap_or_default();
+        let shared = Shared {
+            client,
+            queries: live.queries.clone(),
+            catalogue: config.catalogue.clone(),
+            store: store.clone(),
+            metrics: Arc::new(Metrics::new(names, how.every)),
+            how,
+        };
+        let (controllers, controlled) = controllers(&shared, planned);
+        Ok(Self {
+            live: problems,
+            controllers,
+            controlled,
+            metrics: shared.metrics,
+        })
+    }
 }

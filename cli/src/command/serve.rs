@@ -1,5 +1,8 @@
-//! `ketscale serve`: answers requests for plans over gRPC until it is told to stop.
+//! `ketscale serve`: answers requests for plans over gRPC, and plans continuously, until it is told to stop.
 
+use std::time::Duration;
+
+use ketscale_service::Continuous;
 use ketscale_service::server::{Config, LiveConfig, ServeError, run as serve};
 use tracing_subscriber::EnvFilter;
 
@@ -22,6 +25,7 @@ pub(super) fn run(args: ServeArgs) -> Result<Exit, Failure> {
 }
 
 fn config(args: ServeArgs) -> Result<Config, Failure> {
+    let continuous = continuous(&args)?;
     let live = match (args.prometheus, &args.problem) {
         (Some(url), Some(problem)) => {
             let queries = live::queries(args.queries.as_deref())?;
@@ -29,6 +33,7 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
                 prometheus: live::settings(&url, &queries),
                 queries,
                 problems: vec![input::problem(problem)?],
+                continuous,
             })
         }
         _ => None,
@@ -36,10 +41,28 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
     let catalogue = input::catalogue(args.prices.as_deref())?;
     Ok(Config {
         listen: args.listen,
+        admin: args.admin,
         live,
         catalogue,
         ..Config::new(args.store)
     })
+}
+
+/// How to plan continuously, where that is asked for.
+fn continuous(args: &ServeArgs) -> Result<Option<Continuous>, Failure> {
+    let Some(every) = args.every else {
+        return Ok(None);
+    };
+    if let Some(folder) = &args.record
+        && !folder.is_dir()
+    {
+        return Err(Failure::input(format!("{}: no such folder", folder.display())));
+    }
+    Ok(Some(Continuous {
+        every: Duration::from_secs_f64(every),
+        settings: input::control(args.control.as_deref())?,
+        record: args.record.clone(),
+    }))
 }
 
 /// Ends with Ctrl-C, or with the signal by which a supervisor stops a process.

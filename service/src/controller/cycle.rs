@@ -84,7 +84,7 @@ impl Controller {
         if let Some(plan) = plan {
             self.in_force.send_replace(Some(Arc::new(plan)));
         }
-        let latest = figures(&self.problem, before, &state, observed.as_ref(), &outcome, seconds(now));
+        let latest = figures(&self.problem, &state, observed.as_ref(), &outcome, seconds(now));
         Ok((state, (result(outcome.decision.action), latest)))
     }
 

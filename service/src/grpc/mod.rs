@@ -22,7 +22,7 @@ use crate::planning::{Job, Planner};
 use crate::store::{Store, StoredPlan};
 
 use request::{CallTime, Create};
-use status::CallError;
+pub(crate) use status::CallError;
 
 /// The service behind the calls.
 pub(crate) struct Plans {

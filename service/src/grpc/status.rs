@@ -21,7 +21,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CallError {
+pub(crate) enum CallError {
     /// Mistakes in fields of the request.
     #[error("the request has {} mistakes", .0.len())]
     Fields(Vec<(String, String)>),

@@ -1,6 +1,6 @@
 //! Every gauge: its name, its words, and how it is read off the latest cycle.
 
-use super::latest::{Latest, PoolFigures, ServiceFigures};
+use super::latest::{Latest, Money, PoolFigures, ServiceFigures};
 
 /// Further labels of a series beside `problem`, and its value.
 type Point = (Vec<(&'static str, String)>, f64);
@@ -16,7 +16,7 @@ pub(super) struct Gauge {
 }
 
 /// All of them, in the order of `docs/metrics.md`.
-pub(super) const GAUGES: [Gauge; 20] = [
+pub(super) const GAUGES: [Gauge; 19] = [
     Gauge {
         name: "ketscale_last_cycle_timestamp_seconds",
         help: "When the last cycle began, in seconds since the Unix epoch",
@@ -40,27 +40,27 @@ pub(super) const GAUGES: [Gauge; 20] = [
     Gauge {
         name: "ketscale_plan_cost_usd_per_hour",
         help: "Cost of the plan made last, in US dollars an hour",
-        values: |latest| one(latest.money.cost),
+        values: |latest| of_plan(latest, |money| money.cost),
     },
     Gauge {
         name: "ketscale_current_cost_usd_per_hour",
         help: "Cost of what ran when the last plan was made, in US dollars an hour",
-        values: |latest| one(latest.money.current),
+        values: |latest| of_plan(latest, |money| money.current),
     },
     Gauge {
         name: "ketscale_baseline_cost_usd_per_hour",
         help: "Cost of what the stock autoscalers would do, made feasible, in US dollars an hour",
-        values: |latest| one(latest.money.baseline),
+        values: |latest| of_plan(latest, |money| money.baseline),
     },
     Gauge {
         name: "ketscale_plan_bound_usd_per_hour",
         help: "Proven lower bound on the cost of every feasible plan, in US dollars an hour",
-        values: |latest| one(latest.money.bound),
+        values: |latest| of_plan(latest, |money| money.bound),
     },
     Gauge {
         name: "ketscale_plan_gap_ratio",
         help: "Distance of the last plan's cost from its bound, as a ratio",
-        values: |latest| one(latest.money.gap),
+        values: |latest| of_plan(latest, |money| money.gap),
     },
     Gauge {
         name: "ketscale_load_requests_per_second",
@@ -71,11 +71,6 @@ pub(super) const GAUGES: [Gauge; 20] = [
         name: "ketscale_demand_requests_per_second",
         help: "Load of a service that is planned for: the chosen quantile of its forecast",
         values: |latest| of_services(latest, |service| service.demand_rps),
-    },
-    Gauge {
-        name: "ketscale_saturation_seconds",
-        help: "Seconds until a service at its most replicas no longer carries its forecast load; no series where that is not in sight",
-        values: |latest| of_services(latest, |service| service.saturation_seconds),
     },
     Gauge {
         name: "ketscale_replicas_now",
@@ -98,12 +93,9 @@ pub(super) const GAUGES: [Gauge; 20] = [
         values: |latest| of_pools(latest, |pool| pool.planned),
     },
     Gauge {
-        name: "ketscale_warnings",
-        help: "Expected violations and other warnings of the last cycle, by kind",
-        values: |latest| {
-            let point = |(kind, count): &(String, u32)| (vec![("kind", kind.clone())], f64::from(*count));
-            latest.warnings.iter().map(point).collect()
-        },
+        name: "ketscale_held_services",
+        help: "Services that the last cycle held as they are, for want of readings that it believes",
+        values: |latest| one(Some(f64::from(latest.held_services))),
     },
     Gauge {
         name: "ketscale_refused_offerings",
@@ -113,17 +105,21 @@ pub(super) const GAUGES: [Gauge; 20] = [
     Gauge {
         name: "ketscale_month_spend_usd",
         help: "Spend on nodes since the month began, in US dollars",
-        values: |latest| one(latest.month_usd.map(|(spent, _)| spent)),
+        values: |latest| one(latest.month_usd),
     },
     Gauge {
         name: "ketscale_month_forecast_usd",
         help: "Spend on nodes forecast for the whole month, in US dollars",
-        values: |latest| one(latest.month_usd.map(|(_, forecast)| forecast)),
+        values: |latest| one(latest.month_end_usd),
     },
 ];
 
 fn one(value: Option<f64>) -> Vec<Point> {
     value.map(|value| (Vec::new(), value)).into_iter().collect()
+}
+
+fn of_plan(latest: &Latest, value: fn(&Money) -> Option<f64>) -> Vec<Point> {
+    one(latest.made.as_ref().and_then(|made| value(&made.money)))
 }
 
 fn of_services(latest: &Latest, value: fn(&ServiceFigures) -> Option<f64>) -> Vec<Point> {

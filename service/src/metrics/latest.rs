@@ -5,30 +5,41 @@
 pub(crate) struct Latest {
     /// When the cycle began, seconds since the Unix epoch.
     pub(crate) at_seconds: f64,
-    /// Nothing could be read.
-    pub(crate) failed_to_observe: bool,
+    /// Whether anything could be read.
+    pub(crate) observed: bool,
     /// Age of the oldest reading used, in seconds.
     pub(crate) age_seconds: Option<f64>,
     /// Values that could not be read.
     pub(crate) gaps: u32,
-    /// Status and best solver of the plan made in this cycle, if one was made.
-    pub(crate) made: Option<(String, String)>,
+    /// What happened, by kind.
+    pub(crate) events: Vec<(&'static str, u32)>,
+    /// Services that were held as they are.
+    pub(crate) held_services: u32,
+    /// The plan made in this cycle, if one was.
+    pub(crate) made: Option<Made>,
     /// When the plan in force was published, seconds since the Unix epoch.
     pub(crate) in_force_since_seconds: Option<f64>,
-    /// Money of the plan made last, USD/h.
-    pub(crate) money: Money,
     /// Services in the order of the problem.
     pub(crate) services: Vec<ServiceFigures>,
     /// Pools in the order of the problem.
     pub(crate) pools: Vec<PoolFigures>,
-    /// Expected violations and other warnings by kind.
-    pub(crate) warnings: Vec<(String, u32)>,
     /// Offerings that are avoided because a provider refused them.
     pub(crate) refused_offerings: u32,
-    /// Spent on nodes since the last cycle, USD.
-    pub(crate) spent_usd: f64,
-    /// Spend of this month so far, and as forecast for its end, USD.
-    pub(crate) month_usd: Option<(f64, f64)>,
+    /// Spent on nodes this month so far, USD.
+    pub(crate) month_usd: Option<f64>,
+    /// The same as forecast for the month's end, USD.
+    pub(crate) month_end_usd: Option<f64>,
+}
+
+/// A plan that was made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Made {
+    /// Its status, as plan files write it.
+    pub(crate) status: String,
+    /// The solver whose plan was the best; `none` without one.
+    pub(crate) solver: String,
+    /// Its money.
+    pub(crate) money: Money,
 }
 
 /// Money of a plan, USD/h but for the gap.
@@ -55,8 +66,6 @@ pub(crate) struct ServiceFigures {
     pub(crate) load_rps: Option<f64>,
     /// Load planned for, requests a second.
     pub(crate) demand_rps: Option<f64>,
-    /// Seconds until its replicas no longer carry the load that is forecast.
-    pub(crate) saturation_seconds: Option<f64>,
     /// Cluster, replicas now where known, replicas of the plan in force where there is one.
     pub(crate) replicas: Vec<(String, Option<u32>, Option<u32>)>,
 }
