@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use ketscale_engine::catalogue::{Catalogue, MAX_PRICE_FILE_BYTES};
+use ketscale_engine::control;
 use ketscale_engine::plan::{self, Plan};
 use ketscale_engine::problem::{self, MAX_FILE_BYTES, ProblemFile};
 
@@ -16,6 +17,9 @@ pub(crate) const MAX_PLAN_BYTES: usize = 256 << 20;
 
 /// Largest file with a model, angles or a start state that is read.
 pub(crate) const MAX_MODEL_BYTES: usize = 1 << 30;
+
+/// Largest file with settings of the control loop that is read.
+const MAX_CONTROL_BYTES: usize = 1 << 20;
 
 /// Mistakes of a price file that are shown.
 const MAX_SHOWN_MISTAKES: usize = 50;
