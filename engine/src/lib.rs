@@ -59,11 +59,13 @@ pub mod surrogate;
 pub mod vector_packing;
 
 // How it is carried out, checked and told.
+pub mod control;
 pub mod diff;
 pub mod explain;
 pub mod export;
 pub mod plan;
 pub mod planner;
 pub mod scheduler;
+pub mod spend;
 pub mod steps;
 pub mod verify;
