@@ -38,6 +38,11 @@ pub mod problem;
 pub mod series;
 pub mod snapshot;
 
+// What comes next.
+pub mod forecast;
+pub mod learn;
+pub mod warning;
+
 // What it means.
 pub mod cost;
 pub mod feasibility;
