@@ -250,6 +250,8 @@ pub(crate) enum SchemaOf {
     Problem,
     /// What `plan` writes.
     Plan,
+    /// Settings of the control loop.
+    Control,
 }
 
 #[derive(Debug, Args)]

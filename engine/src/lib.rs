@@ -38,6 +38,11 @@ pub mod problem;
 pub mod series;
 pub mod snapshot;
 
+// What comes next.
+pub mod forecast;
+pub mod learn;
+pub mod warning;
+
 // What it means.
 pub mod cost;
 pub mod feasibility;
@@ -59,11 +64,13 @@ pub mod surrogate;
 pub mod vector_packing;
 
 // How it is carried out, checked and told.
+pub mod control;
 pub mod diff;
 pub mod explain;
 pub mod export;
 pub mod plan;
 pub mod planner;
 pub mod scheduler;
+pub mod spend;
 pub mod steps;
 pub mod verify;

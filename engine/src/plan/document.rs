@@ -73,6 +73,19 @@ pub enum Status {
     Unknown,
 }
 
+impl Status {
+    /// The name used in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Optimal => "optimal",
+            Self::Feasible => "feasible",
+            Self::Relaxed => "relaxed",
+            Self::Infeasible => "infeasible",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// What the acting controller should do with the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -206,8 +219,8 @@ pub struct Branch {
 #[serde(deny_unknown_fields)]
 pub struct Candidate {
     /// A stock tool, `cluster_autoscaler_least_waste`, `cluster_autoscaler_price` or `karpenter`; `baseline`, the cheapest of these
-    /// (of those with the fewest pods pending), and `baseline_repaired`; or `exact`, `qaoa`, `anneal`, `uniform`, `enumerate` or
-    /// `unchanged`.
+    /// (of those with the fewest pods pending), and `baseline_repaired`; `exact`, `qaoa`, `anneal`, `uniform`, `enumerate` or
+    /// `unchanged`; or `partial`, the part of the best one's changes that a control loop carries out.
     pub solver: String,
     /// What became of it: `chosen`, `feasible`, `violates`, `none`, `failed`, `stopped`.
     pub outcome: String,
