@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::json;
 use crate::args::{DiffArgs, Format};
 use crate::exit::{Exit, Failure};
-use crate::report::status_name;
 use crate::report::table::{section, table};
 use crate::{input, output};
 
@@ -37,9 +36,9 @@ pub(super) fn shown(found: &PlanDiff) -> String {
     let head = format!(
         "{} ({}) → {} ({})\n",
         found.digest.before,
-        status_name(status.before),
+        status.before.as_str(),
         found.digest.after,
-        status_name(status.after)
+        status.after.as_str()
     );
     let mut sections = vec![
         head,

@@ -7,7 +7,6 @@ use ketscale_engine::verify::{verify, verify_against};
 
 use crate::args::VerifyArgs;
 use crate::exit::{Exit, Failure};
-use crate::report::status_name;
 use crate::{input, output};
 
 pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
@@ -37,7 +36,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
 fn holds(name: &str, plan: &Plan) -> String {
     let mut text = format!(
         "{name}: verified, {} {}\n",
-        status_name(plan.status),
+        plan.status.as_str(),
         plan.digest
     );
     if let Some(cost) = &plan.cost {

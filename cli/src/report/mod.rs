@@ -35,17 +35,6 @@ pub(crate) fn report(plan: &Plan, verified: bool) -> String {
     sections.join("\n")
 }
 
-/// The name of a status, as the plan file writes it.
-pub(crate) fn status_name(status: Status) -> &'static str {
-    match status {
-        Status::Optimal => "optimal",
-        Status::Feasible => "feasible",
-        Status::Relaxed => "relaxed",
-        Status::Infeasible => "infeasible",
-        Status::Unknown => "unknown",
-    }
-}
-
 fn headline(plan: &Plan, verified: bool) -> String {
     let name = &plan.problem.name;
     let mut line = match plan.status {
