@@ -5,6 +5,7 @@ mod circuit;
 mod completions;
 mod demo;
 mod diff;
+mod doctor;
 mod evaluate;
 mod explain;
 mod export;
@@ -16,6 +17,7 @@ mod pack;
 mod plan;
 mod schema;
 mod serve;
+mod snapshot;
 mod verify;
 
 use crate::args::Command;
@@ -38,6 +40,8 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Pack(args) => pack::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(args),
+        Command::Snapshot(args) => snapshot::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }
