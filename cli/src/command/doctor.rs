@@ -46,9 +46,9 @@ fn report(diagnosis: &Diagnosis) -> String {
 
 fn headline(diagnosis: &Diagnosis) -> String {
     let verdict = if diagnosis.is_sufficient() {
-        "everything that a plan from live values needs is there"
+        "Everything that a plan from live values needs is there."
     } else {
-        "something that a plan from live values needs is missing; see the lines marked !"
+        "Something that a plan from live values needs is missing; the lines marked ! say what."
     };
     let clock = match diagnosis.clock_ahead_seconds {
         None => "it does not say what time it is".to_owned(),
@@ -56,7 +56,7 @@ fn headline(diagnosis: &Diagnosis) -> String {
         Some(ahead) if ahead > 0.0 => format!("its clock is {ahead:.0} s ahead of this machine's"),
         Some(ahead) => format!("its clock is {:.0} s behind this machine's", -ahead),
     };
-    format!("{}: {verdict}; {clock}.\n", diagnosis.url)
+    format!("{}: {clock}.\n{verdict}\n", diagnosis.url)
 }
 
 fn queries(checks: &[QueryCheck]) -> String {

@@ -273,7 +273,8 @@ fn sort(diagnosis: &mut Diagnosis, problem: &ProblemFile, live: Live, now_second
             let all = placement.get_or_insert_with(|| item.clone());
             all.path = "current.nodes".to_owned();
             all.value = Some(nodes);
-            all.age_seconds = all.age_seconds.max(item.age_seconds);
+            let ages = all.age_seconds.into_iter().chain(item.age_seconds);
+            all.age_seconds = ages.reduce(f64::max);
         } else {
             finish(&mut item);
             diagnosis.fleet.push(item);
