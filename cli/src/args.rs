@@ -55,6 +55,10 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Show what happened to continuously planned problems, and whether the log of it is whole.
     Audit(AuditArgs),
+    /// Write what a Prometheus knows of a fleet now, and say what is missing.
+    Snapshot(SnapshotArgs),
+    /// Check every query against a Prometheus: what is found, missing or stale, what to do, and who else sets what a plan would.
+    Doctor(DoctorArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
 }
@@ -508,6 +512,41 @@ pub(crate) struct PackArgs {
     /// Most seconds.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) time_limit: f64,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SnapshotArgs {
+    /// The problem file whose values are brought up to date; `-` is standard input.
+    #[arg(value_name = "PROBLEM")]
+    pub(crate) problem: PathBuf,
+    /// The Prometheus.
+    #[arg(long, value_name = "URL")]
+    pub(crate) prometheus: String,
+    /// Settings of the connection (credentials, TLS, limits) and queries that replace the built-in ones, as YAML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) queries: Option<PathBuf>,
+    /// Where to write the snapshot. Default: standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// A folder to write it to, under the time as its name, such as 20260131T235900Z.json.
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    pub(crate) out_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The problem file; `-` is standard input.
+    #[arg(value_name = "PROBLEM")]
+    pub(crate) problem: PathBuf,
+    /// The Prometheus.
+    #[arg(long, value_name = "URL")]
+    pub(crate) prometheus: String,
+    /// Settings of the connection (credentials, TLS, limits) and queries that replace the built-in ones, as YAML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) queries: Option<PathBuf>,
     /// What to print.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Format,

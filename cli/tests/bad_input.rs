@@ -217,6 +217,54 @@ fn an_unreachable_prometheus_is_the_environments_fault() {
 }
 
 #[test]
+fn all_mistakes_of_a_settings_file_are_told_at_once() {
+    let folder = folder();
+    let text_of = "window: often\nconnection: {timeout_secs: 3, tls_config: {ca_file: 7}}\npods: {value: up}\n";
+    let queries = file(&folder, "queries.yaml", text_of.as_bytes());
+    let small = data("small.yaml");
+    for command in ["plan", "snapshot", "doctor"] {
+        let url = "http://127.0.0.1:1";
+        let args = [
+            command,
+            text(&small),
+            "--prometheus",
+            url,
+            "--queries",
+            &queries,
+        ];
+        ketscale(&args).exits(2).says(&[
+            "queries.yaml: connection.timeout_secs: unknown key; did you mean timeout_seconds?",
+            "queries.yaml: connection.tls_config.ca_file: 7 is not a string",
+            "queries.yaml: pods.sampled_at: is missing",
+        ]);
+    }
+    for command in ["snapshot", "doctor"] {
+        let unreachable = [command, text(&small), "--prometheus", "http://127.0.0.1:1"];
+        ketscale(&unreachable)
+            .exits(3)
+            .says(&["http://127.0.0.1:1"]);
+        ketscale(&[command, text(&small)]).exits(64);
+    }
+    let secured = file(
+        &folder,
+        "secured.yaml",
+        b"connection: {tls_config: {ca_file: /nowhere/ca.pem}}",
+    );
+    let url = "https://127.0.0.1:1";
+    let args = [
+        "doctor",
+        text(&small),
+        "--prometheus",
+        url,
+        "--queries",
+        &secured,
+    ];
+    ketscale(&args)
+        .exits(2)
+        .says(&["connection.tls_config.ca_file: /nowhere/ca.pem"]);
+}
+
+#[test]
 fn infeasible_is_an_answer_that_names_what_clashes() {
     let folder = folder();
     let out = text(&folder.path().join("plan.json")).to_owned();

@@ -6,6 +6,7 @@ mod circuit;
 mod completions;
 mod demo;
 mod diff;
+mod doctor;
 mod evaluate;
 mod explain;
 mod export;
@@ -17,6 +18,7 @@ mod pack;
 mod plan;
 mod schema;
 mod serve;
+mod snapshot;
 mod verify;
 
 use crate::args::Command;
@@ -40,6 +42,8 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Audit(args) => audit::run(&args),
+        Command::Snapshot(args) => snapshot::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -7,12 +7,14 @@
 
 mod answers;
 mod clusters;
+mod doctor;
 mod history;
 mod ledger;
 mod nodes;
 mod objects;
 mod placement;
 mod pods;
+mod prices;
 mod problems;
 mod requests;
 mod services;
@@ -22,13 +24,15 @@ use ketscale_engine::catalogue::Catalogue;
 use ketscale_engine::cluster_dump::{self, Options, Translation};
 use ketscale_engine::planner::Source;
 use ketscale_engine::problem::{InputErrors, ProblemFile};
+use ketscale_engine::snapshot::Snapshot;
 
-use crate::prometheus::{Client, Moment, PrometheusError, Queries};
+use crate::prometheus::{Client, Family, Moment, PrometheusError, Queries, clock};
 
 use answers::Answers;
 use clusters::Clusters;
 use ledger::Ledger;
 
+pub use doctor::{Diagnosis, Item, Owner, QueryCheck, ServiceCheck, State, diagnose};
 pub use history::{History, history};
 pub(crate) use problems::LiveProblems;
 
@@ -114,6 +118,38 @@ pub async fn refresh(
     queries: &Queries,
     now: Timestamp,
 ) -> Result<Live, LiveError> {
+    read(problem, client, queries, now, false).await
+}
+
+/// A snapshot of a problem (read, not resolved): what [`refresh`] reads, and prices where OpenCost exports them.
+///
+/// The price of an offering is replaced where all its nodes have the same price. Where they have not, or one is missing, it is a gap;
+/// without OpenCost nothing is said of prices.
+///
+/// # Errors
+/// As [`refresh`].
+pub async fn snapshot(
+    problem: ProblemFile,
+    client: &Client,
+    queries: &Queries,
+    now: Timestamp,
+) -> Result<Snapshot, LiveError> {
+    let live = read(problem, client, queries, now, true).await?;
+    Ok(Snapshot::new(
+        clock::seconds(now),
+        live.problem,
+        live.source,
+    ))
+}
+
+/// Replaces what is known, prices among it or not.
+async fn read(
+    problem: ProblemFile,
+    client: &Client,
+    queries: &Queries,
+    now: Timestamp,
+    with_prices: bool,
+) -> Result<Live, LiveError> {
     let mut problem = problem;
     let moment = Moment::of(client, now).await?;
     let answers = Answers::read(client, queries, &moment).await?;
@@ -131,6 +167,10 @@ pub async fn refresh(
         &requests,
         &mut ledger,
     );
+    if with_prices {
+        let prices = Family::read(client, queries, &queries.node_price, &moment).await?;
+        prices::refresh(&mut problem, &answers, &clusters, &prices, &mut ledger);
+    }
     placement::replace(&mut problem, nodes);
     Ok(Live {
         problem,

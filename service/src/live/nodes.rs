@@ -150,7 +150,7 @@ fn spellings(label: &str) -> [String; 2] {
 }
 
 /// Where a node belongs in the problem.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Home {
     pub(super) pool: String,
     pub(super) offering: String,

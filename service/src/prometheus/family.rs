@@ -107,12 +107,18 @@ impl Family {
         times
     }
 
-    /// The age in seconds of the oldest sample of all, never below 0; `None` where there is no sample, or it is no time.
-    pub fn age_seconds(&self) -> Option<f64> {
-        let oldest = self.oldest_by(|_| Some(())).remove(&())?;
-        oldest
-            .is_finite()
-            .then(|| (self.now_seconds - oldest).max(0.0))
+    /// The time of the newest sample of all; `None` where there is none.
+    pub fn newest(&self) -> Option<f64> {
+        let finite = self.times.iter().map(|sample| sample.value);
+        finite.filter(|time| time.is_finite()).reduce(f64::max)
+    }
+
+    /// The ages in seconds of the newest and the oldest sample of all, never below 0.
+    pub fn ages_seconds(&self) -> Option<(f64, f64)> {
+        let age = |time: f64| (self.now_seconds - time).max(0.0);
+        let finite = self.times.iter().map(|sample| sample.value);
+        let oldest = finite.filter(|time| time.is_finite()).reduce(f64::min)?;
+        Some((age(self.newest()?), age(oldest)))
     }
 
     /// The time itself if it is recent enough, at most now; else why not.

@@ -202,6 +202,12 @@ fn state(text: &mut String) {
         ],
         "1",
     );
+    ready(text);
+    autoscalers(text);
+    for (node, usd) in [("n1", "0.21"), ("n2", "0.11")] {
+        let labels = [("cluster", "eu"), ("node", node), ("instance", node)];
+        line(text, "node_total_hourly_cost", &labels, usd);
+    }
     for (cluster, set, deployment) in [
         ("eu", "web-7d9", "web"),
         ("eu", "quiet-5c4", "quiet"),
@@ -237,6 +243,59 @@ fn state(text: &mut String) {
         ("label_karpenter_sh_capacity_type", "spot"),
     ];
     line(text, "kube_node_labels", &labels, "1");
+}
+
+/// How many pods of each workload are ready.
+fn ready(text: &mut String) {
+    for (cluster, kind, name, count) in [
+        ("eu", "deployment", "web", "3"),
+        ("eu", "deployment", "quiet", "1"),
+        ("us", "deployment", "web", "2"),
+        ("eu", "statefulset", "db", "1"),
+    ] {
+        let labels = [("cluster", cluster), ("namespace", "shop"), (kind, name)];
+        let metric = format!("kube_{kind}_status_replicas_ready");
+        line(text, &metric, &labels, count);
+    }
+}
+
+/// An autoscaler of each kind.
+fn autoscalers(text: &mut String) {
+    let shop = [("cluster", "eu"), ("namespace", "shop")];
+    for (hpa, target) in [("web", "web"), ("keda-hpa-quiet", "quiet")] {
+        let labels = [
+            ("horizontalpodautoscaler", hpa),
+            ("scaletargetref_kind", "Deployment"),
+            ("scaletargetref_name", target),
+        ];
+        let all = [&shop[..], &labels].concat();
+        line(text, "kube_horizontalpodautoscaler_info", &all, "1");
+        let name = [&shop[..], &labels[..1]].concat();
+        for (bound, value) in [("min", "2"), ("max", "9")] {
+            let metric = format!("kube_horizontalpodautoscaler_spec_{bound}_replicas");
+            line(text, &metric, &name, value);
+        }
+    }
+    for (mode, value) in [("Auto", "1"), ("Off", "0")] {
+        let labels = [
+            ("verticalpodautoscaler", "web-vpa"),
+            ("target_kind", "Deployment"),
+            ("target_name", "web"),
+            ("update_mode", mode),
+        ];
+        line(
+            text,
+            "kube_customresource_verticalpodautoscaler_spec_updatepolicy_updatemode",
+            &[&shop[..], &labels].concat(),
+            value,
+        );
+    }
+    let pool = [
+        ("cluster", "eu"),
+        ("nodepool", "general"),
+        ("resource_type", "cpu"),
+    ];
+    line(text, "karpenter_nodepools_usage", &pool, "12");
 }
 
 /// A node with what it offers: cores, bytes, pods.

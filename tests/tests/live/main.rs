@@ -2,13 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod clocks;
 mod cloud;
 mod commands;
+mod doctor;
 mod exporter;
 mod hostile;
 mod made;
+mod past;
 mod problem;
 mod prometheus;
+mod range;
+mod retries;
+mod scripted;
+mod secured;
 #[path = "../grpc/server.rs"]
 mod server;
 
@@ -91,6 +98,9 @@ async fn a_problem_is_brought_up_to_date_and_planned() {
     what_is_hidden(&prometheus, now).await;
     a_bad_query_is_named(&prometheus, now).await;
     made::a_problem_is_made(&prometheus, now).await;
+    past::is_read(&prometheus, now).await;
+    past::prices(&prometheus, now).await;
+    doctor::through_the_binary(&prometheus);
     commands::through_the_binary(&prometheus).await;
 }
 

@@ -1,6 +1,7 @@
 //! A real Prometheus on loopback.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,13 @@ pub struct Prometheus {
 impl Prometheus {
     /// One that has scraped an exporter for longer than [`WINDOW`]; `None` where there is no Prometheus.
     pub async fn start() -> Option<Self> {
+        let prometheus = Self::spawn(None)?;
+        prometheus.wait().await;
+        Some(prometheus)
+    }
+
+    /// One that has only been started, with a file of its own for TLS and users.
+    pub fn spawn(web_config: Option<&Path>) -> Option<Self> {
         let found = Command::new("prometheus")
             .arg("--version")
             .output()
@@ -48,6 +56,7 @@ impl Prometheus {
             .port();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let child = Command::new("prometheus")
+            .args(web_config.map(|file| format!("--web.config.file={}", file.display())))
             .arg(format!("--config.file={}", file.display()))
             .arg(format!(
                 "--storage.tsdb.path={}",
@@ -58,14 +67,17 @@ impl Prometheus {
             .stderr(log)
             .spawn()
             .unwrap();
-        let prometheus = Self {
-            url: format!("http://127.0.0.1:{port}"),
+        let scheme = if web_config.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        Some(Self {
+            url: format!("{scheme}://127.0.0.1:{port}"),
             child,
             _exporter: exporter,
             _folder: folder,
-        };
-        prometheus.wait().await;
-        Some(prometheus)
+        })
     }
 
     pub fn client(&self) -> Client {
@@ -93,7 +105,7 @@ impl Prometheus {
         }
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         std::fs::read_to_string(self._folder.path().join("log")).unwrap_or_default()
     }
 }
