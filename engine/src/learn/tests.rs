@@ -80,7 +80,7 @@ fn what_cannot_be_told_says_why() {
         };
         learn(&measured).cpu.unwrap_err()
     };
-    assert!(reason(&flat, &cpu, Some(&replicas)).contains("too little variation"));
+    assert!(reason(&flat, &cpu, Some(&flat)).contains("too little variation"));
     assert!(reason(&short, &cpu, Some(&replicas)).contains("too few values"));
     assert!(reason(&load, &cpu, None).contains("number of pods"));
     let zero = series((0..LENGTH).map(|_| 0.0));
