@@ -10,6 +10,7 @@ mod doctor;
 mod evaluate;
 mod explain;
 mod export;
+mod forecast;
 mod generate;
 mod init;
 mod live;
@@ -45,6 +46,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Snapshot(args) => snapshot::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),
+        Command::Forecast(args) => forecast::run(&args),
     }
 }
 
