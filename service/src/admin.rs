@@ -29,8 +29,15 @@ pub(crate) struct Admin {
 
 impl Admin {
     /// On a port that was taken, with its address.
-    pub(crate) fn new((listener, address): (TcpListener, SocketAddr), metrics: Arc<Metrics>) -> Self {
-        Self { listener, address, metrics }
+    pub(crate) fn new(
+        (listener, address): (TcpListener, SocketAddr),
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            listener,
+            address,
+            metrics,
+        }
     }
 
     /// The address.

@@ -72,7 +72,8 @@ impl Watched {
 
     /// Whether the problem has this offering in this pool.
     pub(crate) fn offers(&self, pool: &str, offering: &str) -> bool {
-        self.offerings.contains(&(pool.to_owned(), offering.to_owned()))
+        self.offerings
+            .contains(&(pool.to_owned(), offering.to_owned()))
     }
 }
 
@@ -86,7 +87,11 @@ impl Controlled {
         let known = || self.0.keys().cloned().collect::<Vec<_>>().join(", ");
         self.0.get(name).ok_or_else(|| CallError::NotControlled {
             name: name.to_owned(),
-            known: if self.0.is_empty() { "none".to_owned() } else { known() },
+            known: if self.0.is_empty() {
+                "none".to_owned()
+            } else {
+                known()
+            },
         })
     }
 }
@@ -127,7 +132,13 @@ pub(crate) fn controllers(
             named.map(|offering| (pool.name.clone(), offering))
         });
         let offerings = offerings.collect();
-        watched.insert(problem.name.clone(), Watched { in_force, offerings });
+        watched.insert(
+            problem.name.clone(),
+            Watched {
+                in_force,
+                offerings,
+            },
+        );
         controllers.push(Controller {
             shared: shared.clone(),
             problem: problem.clone(),
@@ -168,7 +179,9 @@ impl Controller {
                     self.take_up(&state).await?;
                     return Ok(state);
                 }
-                Err(error) => tracing::warn!(problem = name, %error, "the kept state is of another version; the loop begins anew"),
+                Err(error) => {
+                    tracing::warn!(problem = name, %error, "the kept state is of another version; the loop begins anew")
+                }
             }
         }
         let history = self.past(now).await;
@@ -189,10 +202,19 @@ impl Controller {
     async fn past(&self, now: Timestamp) -> History {
         let demand = &self.shared.how.settings.demand;
         let step = demand.history_step_seconds;
-        let start = Timestamp::from_second((crate::metrics::seconds(now) - demand.history_seconds) as i64);
+        let start =
+            Timestamp::from_second((crate::metrics::seconds(now) - demand.history_seconds) as i64);
         let read = async {
             let start = start.unwrap_or(Timestamp::UNIX_EPOCH);
-            live::history(&self.problem, &self.shared.client, &self.shared.queries, start, now, step).await
+            live::history(
+                &self.problem,
+                &self.shared.client,
+                &self.shared.queries,
+                start,
+                now,
+                step,
+            )
+            .await
         };
         match read.await {
             Ok(history) => history,

@@ -75,13 +75,18 @@ impl Metrics {
     /// No cycle yet; `every` is the time from one cycle to the next.
     pub(crate) fn new(problems: impl IntoIterator<Item = String>, every: Duration) -> Self {
         let board = Arc::new(Board(Mutex::new(
-            problems.into_iter().map(|problem| (problem, None)).collect(),
+            problems
+                .into_iter()
+                .map(|problem| (problem, None))
+                .collect(),
         )));
         let metrics = Self {
             registry: Registry::default(),
             cycles: Family::default(),
             // From 10 ms to 5 min.
-            seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 2.0, 16))),
+            seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.01, 2.0, 16))
+            }),
             failures: Family::default(),
             events: Family::default(),
             plans: Family::default(),
@@ -95,36 +100,75 @@ impl Metrics {
         let registry = &mut self.registry;
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("ketscale_build", "The version that runs", build);
-        registry.register("ketscale_cycles", "Cycles of continuous planning, by how they ended", self.cycles.clone());
-        registry.register_with_unit("ketscale_cycle_duration", "Time of a cycle, reading included", Unit::Seconds, self.seconds.clone());
-        registry.register("ketscale_observation_failures", "Cycles for which nothing could be read", self.failures.clone());
-        registry.register("ketscale_plans", "Plans made, by status and by the solver whose plan was the best", self.plans.clone());
-        registry.register("ketscale_events", "What happened in cycles, by kind", self.events.clone());
+        registry.register(
+            "ketscale_cycles",
+            "Cycles of continuous planning, by how they ended",
+            self.cycles.clone(),
+        );
+        registry.register_with_unit(
+            "ketscale_cycle_duration",
+            "Time of a cycle, reading included",
+            Unit::Seconds,
+            self.seconds.clone(),
+        );
+        registry.register(
+            "ketscale_observation_failures",
+            "Cycles for which nothing could be read",
+            self.failures.clone(),
+        );
+        registry.register(
+            "ketscale_plans",
+            "Plans made, by status and by the solver whose plan was the best",
+            self.plans.clone(),
+        );
+        registry.register(
+            "ketscale_events",
+            "What happened in cycles, by kind",
+            self.events.clone(),
+        );
         registry.register_collector(Box::new(Arc::clone(&self.board)));
         registry.register_collector(Box::new(process::Process));
         self
     }
 
     /// A cycle ended after some time, with what it found if it came so far.
-    pub(crate) fn cycle(&self, problem: &str, result: CycleResult, took: Duration, latest: Option<Latest>) {
+    pub(crate) fn cycle(
+        &self,
+        problem: &str,
+        result: CycleResult,
+        took: Duration,
+        latest: Option<Latest>,
+    ) {
         let own = || labels(problem, []);
-        self.cycles.get_or_create(&labels(problem, [("result", result.as_str().to_owned())])).inc();
-        self.seconds.get_or_create(&own()).observe(took.as_secs_f64());
+        self.cycles
+            .get_or_create(&labels(problem, [("result", result.as_str().to_owned())]))
+            .inc();
+        self.seconds
+            .get_or_create(&own())
+            .observe(took.as_secs_f64());
         let Some(latest) = latest else { return };
         if !latest.observed {
             self.failures.get_or_create(&own()).inc();
         }
         for (kind, count) in &latest.events {
-            let events = self.events.get_or_create(&labels(problem, [("kind", (*kind).to_owned())]));
+            let events = self
+                .events
+                .get_or_create(&labels(problem, [("kind", (*kind).to_owned())]));
             events.inc_by(u64::from(*count));
         }
         if let Some(made) = &latest.made {
-            let made = [("status", made.status.clone()), ("solver", made.solver.clone())];
+            let made = [
+                ("status", made.status.clone()),
+                ("solver", made.solver.clone()),
+            ];
             self.plans.get_or_create(&labels(problem, made)).inc();
         }
         let mut board = self.board.lock();
         // A cycle that made no plan leaves the figures of the last one standing.
-        let before = board.remove(problem).flatten().and_then(|before| before.made);
+        let before = board
+            .remove(problem)
+            .flatten()
+            .and_then(|before| before.made);
         let made = latest.made.clone().or(before);
         board.insert(problem.to_owned(), Some(Latest { made, ..latest }));
     }
@@ -139,9 +183,17 @@ impl Metrics {
     /// Problems without a recent cycle.
     pub(crate) fn late(&self, now: Timestamp) -> Vec<String> {
         let oldest = seconds(now) - CYCLES_BEHIND * self.every.as_secs_f64();
-        let is_late = |latest: &Option<Latest>| latest.as_ref().is_none_or(|latest| latest.at_seconds < oldest);
+        let is_late = |latest: &Option<Latest>| {
+            latest
+                .as_ref()
+                .is_none_or(|latest| latest.at_seconds < oldest)
+        };
         let board = self.board.lock();
-        board.iter().filter(|(_, latest)| is_late(latest)).map(|(problem, _)| problem.clone()).collect()
+        board
+            .iter()
+            .filter(|(_, latest)| is_late(latest))
+            .map(|(problem, _)| problem.clone())
+            .collect()
     }
 }
 
@@ -156,7 +208,8 @@ impl Collector for Board {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let board = self.lock();
         for gauge in &gauges::GAUGES {
-            let mut family = encoder.encode_descriptor(gauge.name, gauge.help, None, MetricType::Gauge)?;
+            let mut family =
+                encoder.encode_descriptor(gauge.name, gauge.help, None, MetricType::Gauge)?;
             for (problem, latest) in board.iter() {
                 for (more, value) in latest.iter().flat_map(gauge.values) {
                     let labels = labels(problem, more);
@@ -170,7 +223,9 @@ impl Collector for Board {
 
 /// The label of the problem, and further ones.
 fn labels(problem: &str, more: impl IntoIterator<Item = (&'static str, String)>) -> Labels {
-    std::iter::once(("problem", problem.to_owned())).chain(more).collect()
+    std::iter::once(("problem", problem.to_owned()))
+        .chain(more)
+        .collect()
 }
 
 /// Seconds since the Unix epoch.

@@ -288,9 +288,14 @@ impl Loops {
             });
         };
         let client = Client::new(live.prometheus.clone())?;
-        let problems = LiveProblems::new(client.clone(), live.queries.clone(), live.problems.clone())
-            .map_err(ServeError::DuplicateProblem)?;
-        let planned = if live.continuous.is_some() { live.problems.as_slice() } else { &[] };
+        let problems =
+            LiveProblems::new(client.clone(), live.queries.clone(), live.problems.clone())
+                .map_err(ServeError::DuplicateProblem)?;
+        let planned = if live.continuous.is_some() {
+            live.problems.as_slice()
+        } else {
+            &[]
+        };
         let names = planned.iter().map(|problem| problem.name.clone());
         let how = live.continuous.clone().unwrap_or_default();
         let shared = Shared {

@@ -56,7 +56,10 @@ fn continuous(args: &ServeArgs) -> Result<Option<Continuous>, Failure> {
     if let Some(folder) = &args.record
         && !folder.is_dir()
     {
-        return Err(Failure::input(format!("{}: no such folder", folder.display())));
+        return Err(Failure::input(format!(
+            "{}: no such folder",
+            folder.display()
+        )));
     }
     Ok(Some(Continuous {
         every: Duration::from_secs_f64(every),

@@ -1,7 +1,7 @@
 //! What the forecast of a service's load says in the figures that count.
 
 use super::demand::Outlook;
-use crate::forecast::{Forecast, Forecaster, demand, Settings};
+use crate::forecast::{Forecast, Forecaster, Settings, demand};
 use crate::series::Series;
 
 /// Most steps that are forecast ahead.
@@ -21,7 +21,8 @@ pub(super) fn outlook(
     times: Times,
     settings: &Settings,
 ) -> (Outlook, String) {
-    let ahead = times.now_seconds + times.lead_seconds + times.horizon_seconds - history.end_seconds();
+    let ahead =
+        times.now_seconds + times.lead_seconds + times.horizon_seconds - history.end_seconds();
     let steps = (ahead / history.step_seconds).ceil().clamp(1.0, MOST_STEPS) as usize;
     let forecast = forecaster.forecast(service, history, steps, settings);
     of(&forecast, times).unwrap_or_else(|| (constant(reading_rps), "reading".to_owned()))
@@ -37,8 +38,17 @@ pub(super) struct Times {
 }
 
 fn of(forecast: &Forecast, times: Times) -> Option<(Outlook, String)> {
-    let Times { now_seconds, lead_seconds, horizon_seconds } = times;
-    let demand = demand(forecast, now_seconds, lead_seconds, lead_seconds + horizon_seconds)?;
+    let Times {
+        now_seconds,
+        lead_seconds,
+        horizon_seconds,
+    } = times;
+    let demand = demand(
+        forecast,
+        now_seconds,
+        lead_seconds,
+        lead_seconds + horizon_seconds,
+    )?;
     let outlook = Outlook {
         median_rps: *forecast.median.first()?,
         lower_rps: *forecast.lower.first()?,

@@ -74,17 +74,30 @@ impl Controller {
         for text in &reported.outcomes {
             let outcome: Reported = serde_json::from_str(text)
                 .map_err(|error| StoreError::Damaged(format!("a reported outcome: {error}")))?;
-            events.extend(control::report_outcome(&mut state, &outcome.report(), outcome.at_seconds, settings));
+            events.extend(control::report_outcome(
+                &mut state,
+                &outcome.report(),
+                outcome.at_seconds,
+                settings,
+            ));
         }
         let observation = self.observe(now).await;
         let observed = observation.as_ref().ok().cloned();
         let (state, outcome) = self.step(state, observation, now, draining).await?;
         events.extend(outcome.events.iter().cloned());
-        let plan = self.keep(&state, &outcome, &events, reported.through, now).await?;
+        let plan = self
+            .keep(&state, &outcome, &events, reported.through, now)
+            .await?;
         if let Some(plan) = plan {
             self.in_force.send_replace(Some(Arc::new(plan)));
         }
-        let latest = figures(&self.problem, &state, observed.as_ref(), &outcome, seconds(now));
+        let latest = figures(
+            &self.problem,
+            &state,
+            observed.as_ref(),
+            &outcome,
+            seconds(now),
+        );
         Ok((state, (result(outcome.decision.action), latest)))
     }
 
@@ -118,7 +131,10 @@ impl Controller {
         let (shared, planner) = (self.shared.clone(), self.planner);
         let mut forecaster = std::mem::take(&mut self.forecaster);
         let mut thread = tokio::task::spawn_blocking(move || {
-            let limits = Limits { stop: &flag, work: None };
+            let limits = Limits {
+                stop: &flag,
+                work: None,
+            };
             let mut context = Context {
                 catalogue: &shared.catalogue,
                 planner,
@@ -166,7 +182,12 @@ impl Controller {
             happenings.push(self.happening(now, event.kind.as_str(), &event.message, event)?);
         }
         let decision = &outcome.decision;
-        happenings.push(self.happening(now, "decision", &decided(decision, plan.as_ref()), decision)?);
+        happenings.push(self.happening(
+            now,
+            "decision",
+            &decided(decision, plan.as_ref()),
+            decision,
+        )?);
         let cycle = Cycle {
             at: now,
             problem: self.problem.name.clone(),
@@ -177,7 +198,12 @@ impl Controller {
         };
         self.shared.store.keep(&cycle).await?;
         for happening in &cycle.happenings {
-            tracing::info!(problem = cycle.problem, kind = happening.kind, "{}", happening.message);
+            tracing::info!(
+                problem = cycle.problem,
+                kind = happening.kind,
+                "{}",
+                happening.message
+            );
         }
         Ok(cycle.plan)
     }
@@ -206,7 +232,9 @@ fn decided(decision: &ketscale_engine::plan::Decision, plan: Option<&StoredPlan>
         Action::Hold => "hold",
         Action::Fallback => "fallback",
     };
-    let plan = plan.map(|plan| format!(" [{}]", plan.entry.digest)).unwrap_or_default();
+    let plan = plan
+        .map(|plan| format!(" [{}]", plan.entry.digest))
+        .unwrap_or_default();
     format!("{action}: {}{plan}", decision.rule)
 }
 

@@ -29,7 +29,10 @@ pub(super) fn figures(
         observed: observed.is_some(),
         age_seconds: outcome.decision.age_seconds,
         gaps: u32::try_from(gaps).unwrap_or(u32::MAX),
-        events: events.into_iter().map(|(kind, count)| (kind.as_str(), count)).collect(),
+        events: events
+            .into_iter()
+            .map(|(kind, count)| (kind.as_str(), count))
+            .collect(),
         held_services: u32::try_from(outcome.held.len()).unwrap_or(u32::MAX),
         made: plan.map(made),
         in_force_since_seconds: state.in_force().map(|plan| plan.published_at_seconds),
@@ -37,19 +40,29 @@ pub(super) fn figures(
         pools: pools(problem, state, observed),
         refused_offerings: u32::try_from(state.refused_offerings(now_seconds)).unwrap_or(u32::MAX),
         month_usd: spend.map(|spend| spend.month_usd),
-        month_end_usd: spend.map(|spend| spend.month_end_planned_usd.unwrap_or(spend.month_end_usd)),
+        month_end_usd: spend
+            .map(|spend| spend.month_end_planned_usd.unwrap_or(spend.month_end_usd)),
     }
 }
 
 fn made(plan: &Plan) -> Made {
-    let chosen = plan.candidates.iter().find(|candidate| candidate.outcome == "chosen");
-    let repaired = plan.baseline_cost.as_ref().and_then(|baseline| baseline.repaired.as_ref());
+    let chosen = plan
+        .candidates
+        .iter()
+        .find(|candidate| candidate.outcome == "chosen");
+    let repaired = plan
+        .baseline_cost
+        .as_ref()
+        .and_then(|baseline| baseline.repaired.as_ref());
     Made {
         status: plan.status.as_str().to_owned(),
         solver: chosen.map_or_else(|| "none".to_owned(), |candidate| candidate.solver.clone()),
         money: Money {
             cost: plan.cost.as_ref().map(|cost| cost.total_usd_per_hour),
-            current: plan.current_cost.as_ref().map(|cost| cost.total_usd_per_hour),
+            current: plan
+                .current_cost
+                .as_ref()
+                .map(|cost| cost.total_usd_per_hour),
             baseline: repaired.map(|row| row.cost.total_usd_per_hour),
             bound: plan.bound,
             gap: plan.gap,
@@ -65,7 +78,9 @@ fn services(
 ) -> Vec<ServiceFigures> {
     let live = observed.map_or(problem, |snapshot| &snapshot.problem);
     let figures = live.services.iter().map(|service| {
-        let planned = state.in_force().and_then(|plan| plan.replicas.get(&service.name));
+        let planned = state
+            .in_force()
+            .and_then(|plan| plan.replicas.get(&service.name));
         let replicas = service.clusters.iter().map(|(cluster, bounds)| {
             // What is only the file's value was not read.
             let now = observed.and(bounds.now);
@@ -88,14 +103,21 @@ fn pools(problem: &ProblemFile, state: &State, observed: Option<&Snapshot>) -> V
     let figures = problem.pools.iter().map(|pool| {
         let prefix = format!("{}/", pool.name);
         let planned = state.in_force().map(|plan| {
-            let nodes = plan.nodes.iter().filter(|(key, _)| key.starts_with(&prefix));
+            let nodes = plan
+                .nodes
+                .iter()
+                .filter(|(key, _)| key.starts_with(&prefix));
             nodes.map(|(_, count)| *count).sum()
         });
         let now = current.map(|current| {
             let nodes = current.nodes.iter().filter(|node| node.pool == pool.name);
             u32::try_from(nodes.count()).unwrap_or(u32::MAX)
         });
-        PoolFigures { name: pool.name.clone(), now, planned }
+        PoolFigures {
+            name: pool.name.clone(),
+            now,
+            planned,
+        }
     });
     figures.collect()
 }

@@ -26,7 +26,11 @@ impl Reported {
         CapacityReport {
             pool: self.pool.clone(),
             offering: self.offering.clone(),
-            outcome: if self.refused { NodeOutcome::Refused } else { NodeOutcome::Provided },
+            outcome: if self.refused {
+                NodeOutcome::Refused
+            } else {
+                NodeOutcome::Provided
+            },
             reason: self.reason.clone(),
         }
     }
@@ -36,6 +40,10 @@ impl fmt::Display for Reported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let did = if self.refused { "refused" } else { "provided" };
         write!(f, "{}/{}: {did}", self.pool, self.offering)?;
-        if self.reason.is_empty() { Ok(()) } else { write!(f, " ({})", self.reason) }
+        if self.reason.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " ({})", self.reason)
+        }
     }
 }

@@ -33,11 +33,17 @@ impl Plans {
             at,
             problem: request.problem,
             kind: "outcome".to_owned(),
-            message: outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            message: outcomes
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; "),
             details: json(&outcomes)?,
         };
         let rows = outcomes.iter().map(json).collect::<Result<Vec<_>, _>>()?;
-        self.store.report(&happening.problem.clone(), &rows, happening).await?;
+        self.store
+            .report(&happening.problem.clone(), &rows, happening)
+            .await?;
         Ok(v1::ReportOutcomeResponse {})
     }
 
@@ -51,7 +57,10 @@ impl Plans {
         let page = self.store.events(problem, before, size).await?;
         Ok(v1::ListEventsResponse {
             events: page.events.into_iter().map(reply::event).collect(),
-            next_page_token: page.next.map(|number| number.to_string()).unwrap_or_default(),
+            next_page_token: page
+                .next
+                .map(|number| number.to_string())
+                .unwrap_or_default(),
         })
     }
 }
@@ -63,7 +72,10 @@ fn outcomes(request: &v1::ReportOutcomeRequest, at: Timestamp) -> Result<Vec<Rep
         mistakes.push(("problem".to_owned(), "is missing".to_owned()));
     }
     if request.offerings.is_empty() {
-        mistakes.push(("offerings".to_owned(), "is empty; expected at least one".to_owned()));
+        mistakes.push((
+            "offerings".to_owned(),
+            "is empty; expected at least one".to_owned(),
+        ));
     }
     let mut outcomes = Vec::new();
     for (index, one) in request.offerings.iter().enumerate() {
@@ -74,12 +86,18 @@ fn outcomes(request: &v1::ReportOutcomeRequest, at: Timestamp) -> Result<Vec<Rep
             Ok(v1::NodeOutcome::Refused) => true,
             Ok(v1::NodeOutcome::Provided) => false,
             Ok(v1::NodeOutcome::Unspecified) | Err(_) => {
-                refuse("outcome", format!("{} is neither provided nor refused", one.outcome));
+                refuse(
+                    "outcome",
+                    format!("{} is neither provided nor refused", one.outcome),
+                );
                 continue;
             }
         };
         if one.reason.len() > MAX_REASON_BYTES {
-            refuse("reason", format!("has {} bytes; at most {MAX_REASON_BYTES}", one.reason.len()));
+            refuse(
+                "reason",
+                format!("has {} bytes; at most {MAX_REASON_BYTES}", one.reason.len()),
+            );
             continue;
         }
         outcomes.push(Reported {
@@ -90,7 +108,11 @@ fn outcomes(request: &v1::ReportOutcomeRequest, at: Timestamp) -> Result<Vec<Rep
             at_seconds: seconds(at),
         });
     }
-    if mistakes.is_empty() { Ok(outcomes) } else { Err(CallError::Fields(mistakes)) }
+    if mistakes.is_empty() {
+        Ok(outcomes)
+    } else {
+        Err(CallError::Fields(mistakes))
+    }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, CallError> {

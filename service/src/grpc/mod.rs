@@ -61,7 +61,10 @@ impl Plans {
             .await?;
         let kept = self
             .store
-            .put(StoredPlan::of(&planned, Timestamp::now()), create.key.as_ref())
+            .put(
+                StoredPlan::of(&planned, Timestamp::now()),
+                create.key.as_ref(),
+            )
             .await?;
         tracing::info!(
             plan = kept.entry.digest,

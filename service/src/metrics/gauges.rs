@@ -123,7 +123,8 @@ fn of_plan(latest: &Latest, value: fn(&Money) -> Option<f64>) -> Vec<Point> {
 }
 
 fn of_services(latest: &Latest, value: fn(&ServiceFigures) -> Option<f64>) -> Vec<Point> {
-    let point = |service: &ServiceFigures| Some((vec![("service", service.name.clone())], value(service)?));
+    let point =
+        |service: &ServiceFigures| Some((vec![("service", service.name.clone())], value(service)?));
     latest.services.iter().filter_map(point).collect()
 }
 
@@ -134,7 +135,12 @@ fn of_clusters(
     let mut points = Vec::new();
     for service in &latest.services {
         for replicas in &service.replicas {
-            let labels = || vec![("service", service.name.clone()), ("cluster", replicas.0.clone())];
+            let labels = || {
+                vec![
+                    ("service", service.name.clone()),
+                    ("cluster", replicas.0.clone()),
+                ]
+            };
             points.extend(value(replicas).map(|count| (labels(), f64::from(count))));
         }
     }
@@ -142,6 +148,7 @@ fn of_clusters(
 }
 
 fn of_pools(latest: &Latest, value: fn(&PoolFigures) -> Option<u32>) -> Vec<Point> {
-    let point = |pool: &PoolFigures| Some((vec![("pool", pool.name.clone())], f64::from(value(pool)?)));
+    let point =
+        |pool: &PoolFigures| Some((vec![("pool", pool.name.clone())], f64::from(value(pool)?)));
     latest.pools.iter().filter_map(point).collect()
 }
