@@ -23,8 +23,7 @@ pub fn swallows(acting: Acting, now: u32, planned: u32) -> bool {
 
 /// The fewest replicas above `now` that are not swallowed.
 pub(super) fn least_noticed(now: u32) -> u32 {
-    let beyond = (now..=now.saturating_mul(2).saturating_add(1)).find(|planned| {
-        *planned > now && !swallows(Acting::Keda, now, *planned)
-    });
+    let beyond = (now..=now.saturating_mul(2).saturating_add(1))
+        .find(|planned| *planned > now && !swallows(Acting::Keda, now, *planned));
     beyond.unwrap_or(now)
 }

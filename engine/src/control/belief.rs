@@ -94,7 +94,9 @@ impl Belief {
         let believed_zero = rps <= 0.0;
         let is_jump = factor(good, rps) > settings.jump_factor && !believed_zero;
         let confirms = |suspect: f64| factor(suspect, rps) <= settings.jump_factor;
-        if !is_jump || self.suspect_rps.is_some_and(confirms) || self.jumps >= settings.jump_readings
+        if !is_jump
+            || self.suspect_rps.is_some_and(confirms)
+            || self.jumps >= settings.jump_readings
         {
             return Ok(());
         }

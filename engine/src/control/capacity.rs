@@ -68,7 +68,10 @@ pub fn report_outcome(
         NodeOutcome::Refused => {
             let known = state.refused.contains_key(&key);
             if known || state.refused.len() < MOST_REFUSED {
-                let refusals = state.refused.get(&key).map_or(0, |refusal| refusal.refusals);
+                let refusals = state
+                    .refused
+                    .get(&key)
+                    .map_or(0, |refusal| refusal.refusals);
                 let refusal = refused(refusals, report, now_seconds, &settings.capacity);
                 let message = format!(
                     "refused {} times in a row ({}); avoided for {:.0} s",

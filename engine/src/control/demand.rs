@@ -14,6 +14,7 @@ use super::Settings;
 use super::belief::{Belief, Sample};
 use super::rules::PastChange;
 use crate::fleet::tolerates;
+use crate::forecast::Method;
 use crate::problem::{ProblemFile, Service};
 use crate::series::Series;
 
@@ -86,7 +87,7 @@ pub struct ServiceDemand {
     /// Seconds from an order to ready pods: start-up of the slowest pool that it may run in, and readiness.
     pub lead_seconds: f64,
     /// How the forecast was made.
-    pub method: String,
+    pub method: Method,
 }
 
 impl ServiceMemory {
@@ -96,8 +97,14 @@ impl ServiceMemory {
         self.readings.push(sample);
         // One reading from before the window shows that the window is covered.
         let cutoff = sample.at_seconds - window;
-        let covered = self.readings.iter().rposition(|reading| reading.at_seconds <= cutoff);
-        let confirming = self.readings.len().saturating_sub(settings.demand.confirm_readings as usize);
+        let covered = self
+            .readings
+            .iter()
+            .rposition(|reading| reading.at_seconds <= cutoff);
+        let confirming = self
+            .readings
+            .len()
+            .saturating_sub(settings.demand.confirm_readings as usize);
         self.readings.drain(..covered.unwrap_or(0).min(confirming));
         cap(&mut self.readings);
         self.extend(history, sample, settings);
@@ -111,7 +118,9 @@ impl ServiceMemory {
         reason = "an index within the bounded length of a history"
     )]
     fn extend(&mut self, history: &mut Series, sample: Sample, settings: &Settings) {
-        let most = (settings.demand.history_seconds / history.step_seconds).ceil().clamp(1.0, 1e6);
+        let most = (settings.demand.history_seconds / history.step_seconds)
+            .ceil()
+            .clamp(1.0, 1e6);
         let index = ((sample.at_seconds - history.start_seconds) / history.step_seconds).floor();
         if index < 0.0 {
             return;
@@ -140,7 +149,12 @@ impl ServiceMemory {
     }
 
     /// The load to plan for, from the forecast, the readings and the windows.
-    pub(super) fn plan_for(&mut self, outlook: Outlook, now_seconds: f64, settings: &Settings) -> Recommended {
+    pub(super) fn plan_for(
+        &mut self,
+        outlook: Outlook,
+        now_seconds: f64,
+        settings: &Settings,
+    ) -> Recommended {
         let recommended = self.recommend(outlook, now_seconds, settings);
         let planned = self.stabilised(&recommended, now_seconds, settings);
         self.planned_rps = Some(planned);
@@ -151,12 +165,27 @@ impl ServiceMemory {
     /// What the forecast says once readings that contradict it have moved it.
     fn recommend(&self, outlook: Outlook, now_seconds: f64, settings: &Settings) -> Recommended {
         let margin = outlook.upper_rps / outlook.median_rps.max(1e-9);
-        let margin = if margin.is_finite() { margin.clamp(1.0, 2.0) } else { 1.0 };
-        let Outlook { mut up_rps, mut down_rps, .. } = outlook;
+        let margin = if margin.is_finite() {
+            margin.clamp(1.0, 2.0)
+        } else {
+            1.0
+        };
+        let Outlook {
+            mut up_rps,
+            mut down_rps,
+            ..
+        } = outlook;
         // Every reading of the down window below the interval: the level has fallen.
         let window_start = now_seconds - settings.down_window_seconds();
-        let covered = self.readings.first().is_some_and(|first| first.at_seconds <= window_start);
-        let highest = self.readings.iter().map(|reading| reading.rps).reduce(f64::max);
+        let covered = self
+            .readings
+            .first()
+            .is_some_and(|first| first.at_seconds <= window_start);
+        let highest = self
+            .readings
+            .iter()
+            .map(|reading| reading.rps)
+            .reduce(f64::max);
         if let Some(highest) = highest.filter(|highest| covered && *highest < outlook.lower_rps) {
             let factor = highest / outlook.median_rps.max(1e-9);
             up_rps *= factor;
@@ -167,7 +196,9 @@ impl ServiceMemory {
         let confirming = settings.demand.confirm_readings as usize;
         let last = self.readings.iter().rev().take(confirming);
         let lowest = last.map(|reading| reading.rps).reduce(f64::min);
-        if let Some(lowest) = lowest.filter(|lowest| self.readings.len() >= confirming && *lowest > up_rps) {
+        if let Some(lowest) =
+            lowest.filter(|lowest| self.readings.len() >= confirming && *lowest > up_rps)
+        {
             up_rps = lowest;
             target_rps = target_rps.max(lowest * margin);
         }
@@ -179,24 +210,50 @@ impl ServiceMemory {
     }
 
     /// HPA's windows and tolerance around what was planned for.
-    fn stabilised(&mut self, recommended: &Recommended, now_seconds: f64, settings: &Settings) -> f64 {
-        let Recommended { up_rps, target_rps, down_rps } = *recommended;
+    fn stabilised(
+        &mut self,
+        recommended: &Recommended,
+        now_seconds: f64,
+        settings: &Settings,
+    ) -> f64 {
+        let Recommended {
+            up_rps,
+            target_rps,
+            down_rps,
+        } = *recommended;
         let planned = self.planned_rps;
-        let (up_window, down_window) = (settings.up_window_seconds(), settings.down_window_seconds());
-        self.ups.retain(|up| up.at_seconds > now_seconds - up_window);
-        self.downs.retain(|down| down.at_seconds > now_seconds - down_window);
+        let (up_window, down_window) =
+            (settings.up_window_seconds(), settings.down_window_seconds());
+        self.ups
+            .retain(|up| up.at_seconds > now_seconds - up_window);
+        self.downs
+            .retain(|down| down.at_seconds > now_seconds - down_window);
         if let Some(planned) = planned.filter(|_| self.downs.is_empty() && down_window > 0.0) {
             // As HPA does at its first reading: what is there now is the first recommendation.
-            self.downs.push(Sample { at_seconds: now_seconds, rps: planned });
+            self.downs.push(Sample {
+                at_seconds: now_seconds,
+                rps: planned,
+            });
         }
-        self.ups.push(Up { at_seconds: now_seconds, trigger_rps: up_rps, target_rps });
-        self.downs.push(Sample { at_seconds: now_seconds, rps: down_rps });
+        self.ups.push(Up {
+            at_seconds: now_seconds,
+            trigger_rps: up_rps,
+            target_rps,
+        });
+        self.downs.push(Sample {
+            at_seconds: now_seconds,
+            rps: down_rps,
+        });
         cap(&mut self.ups);
         cap(&mut self.downs);
         let Some(planned) = planned else {
             return target_rps;
         };
-        let least = self.ups.iter().copied().reduce(|a, b| if b.trigger_rps < a.trigger_rps { b } else { a });
+        let least = self
+            .ups
+            .iter()
+            .copied()
+            .reduce(|a, b| if b.trigger_rps < a.trigger_rps { b } else { a });
         let most = self.downs.iter().map(|down| down.rps).fold(0.0, f64::max);
         let tolerance = settings.demand.tolerance;
         match least {
@@ -211,9 +268,13 @@ impl ServiceMemory {
         let begins = (now_seconds / part).floor() * part;
         match self.peaks.last_mut() {
             Some(last) if last.at_seconds >= begins => last.rps = last.rps.max(rps),
-            _ => self.peaks.push(Sample { at_seconds: begins, rps }),
+            _ => self.peaks.push(Sample {
+                at_seconds: begins,
+                rps,
+            }),
         }
-        self.peaks.retain(|peak| peak.at_seconds > now_seconds - window_seconds - part);
+        self.peaks
+            .retain(|peak| peak.at_seconds > now_seconds - window_seconds - part);
     }
 
     /// The greatest load planned for within the fallback's window, in requests per second.

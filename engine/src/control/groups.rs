@@ -33,10 +33,15 @@ impl Change {
     /// Services whose pods on the node change.
     fn services(&self) -> Vec<usize> {
         let none = Vec::new();
-        let (before, after) = (self.before.as_ref().unwrap_or(&none), self.after.as_ref().unwrap_or(&none));
+        let (before, after) = (
+            self.before.as_ref().unwrap_or(&none),
+            self.after.as_ref().unwrap_or(&none),
+        );
         let pods = |list: &[u32], s: usize| list.get(s).copied().unwrap_or(0);
         let services = before.len().max(after.len());
-        (0..services).filter(|s| pods(before, *s) != pods(after, *s)).collect()
+        (0..services)
+            .filter(|s| pods(before, *s) != pods(after, *s))
+            .collect()
     }
 
     /// Nodes more.
@@ -70,7 +75,11 @@ impl<'a> Difference<'a> {
     pub(super) fn with(&self, taken: impl Fn(usize) -> bool) -> Placement {
         let mut groups = self.stays.clone();
         for (change, group) in self.changes.iter().zip(&self.group_of) {
-            let pods = if taken(*group) { &change.after } else { &change.before };
+            let pods = if taken(*group) {
+                &change.after
+            } else {
+                &change.before
+            };
             if let Some(pods) = pods {
                 groups.push(Group {
                     class: change.class,
@@ -96,7 +105,9 @@ impl<'a> Difference<'a> {
     pub(super) fn pools(&self, group: usize) -> Vec<usize> {
         let changes = self.changes.iter().zip(&self.group_of);
         let own = changes.filter(|(_, of)| **of == group);
-        let mut pools: Vec<usize> = own.map(|(change, _)| self.fleet.offering_of(change.class).pool).collect();
+        let mut pools: Vec<usize> = own
+            .map(|(change, _)| self.fleet.offering_of(change.class).pool)
+            .collect();
         pools.sort_unstable();
         pools.dedup();
         pools
@@ -112,16 +123,29 @@ impl<'a> Difference<'a> {
     /// Pods of a service that leave their node in a group: moved ones and those that end.
     pub(super) fn pods_leaving(&self, group: usize, service: usize) -> u32 {
         let changes = self.changes.iter().zip(&self.group_of);
-        let pods = |pods: &Option<Vec<u32>>| pods.as_ref().and_then(|pods| pods.get(service)).copied().unwrap_or(0);
+        let pods = |pods: &Option<Vec<u32>>| {
+            pods.as_ref()
+                .and_then(|pods| pods.get(service))
+                .copied()
+                .unwrap_or(0)
+        };
         let own = changes.filter(|(_, of)| **of == group);
-        own.map(|(change, _)| change.count * pods(&change.before).saturating_sub(pods(&change.after))).sum()
+        own.map(|(change, _)| {
+            change.count * pods(&change.before).saturating_sub(pods(&change.after))
+        })
+        .sum()
     }
 
     /// Whether a group changes how many nodes an offering has.
     pub(super) fn touches(&self, group: usize, offering: usize) -> bool {
         let mut changes = self.changes.iter().zip(&self.group_of);
         changes.any(|(change, of)| {
-            *of == group && self.fleet.classes.get(change.class).is_some_and(|class| class.offering == offering)
+            *of == group
+                && self
+                    .fleet
+                    .classes
+                    .get(change.class)
+                    .is_some_and(|class| class.offering == offering)
         })
     }
 
@@ -156,28 +180,49 @@ impl<'a> Difference<'a> {
     /// Changes that each limit ties together.
     fn tied_by_limits(&self) -> Vec<Vec<usize>> {
         let current = Placement::current(self.fleet).nodes(self.fleet);
-        let offering = |change: &Change| self.fleet.classes.get(change.class).map_or(0, |class| class.offering);
+        let offering = |change: &Change| {
+            self.fleet
+                .classes
+                .get(change.class)
+                .map_or(0, |class| class.offering)
+        };
         let tied = |weights: &dyn Fn(usize) -> f64, base: f64, limit: f64, at_least: bool| {
             let deltas: Vec<f64> = (self.changes.iter())
                 .map(|change| weights(offering(change)) * change.nodes())
                 .collect();
             let sign = if at_least { -1.0 } else { 1.0 };
-            let against = deltas.iter().map(|delta| sign * delta).filter(|delta| *delta > 0.0);
+            let against = deltas
+                .iter()
+                .map(|delta| sign * delta)
+                .filter(|delta| *delta > 0.0);
             let worst = sign * base + against.fold(0.0, |sum, delta| sum + delta);
             if worst <= sign * limit + 1e-9 * limit.abs().max(1.0) {
                 return Vec::new();
             }
-            let touched = deltas.iter().enumerate().filter(|(_, delta)| **delta != 0.0);
+            let touched = deltas
+                .iter()
+                .enumerate()
+                .filter(|(_, delta)| **delta != 0.0);
             touched.map(|(index, _)| index).collect()
         };
         let mut all: Vec<Vec<usize>> = Vec::new();
         for limit in &self.fleet.limits {
             let weights = |o: usize| limit.coefficients.get(o).copied().unwrap_or(0.0);
-            all.push(tied(&weights, limit.sum(&current), limit.limit, limit.at_least));
+            all.push(tied(
+                &weights,
+                limit.sum(&current),
+                limit.limit,
+                limit.at_least,
+            ));
         }
         if let Some(budget) = self.fleet.budget_usd_per_hour() {
             let weights = |o: usize| self.fleet.offerings.get(o).map_or(0.0, |o| o.usd_per_hour);
-            all.push(tied(&weights, cost::nodes(self.fleet, &current), budget, false));
+            all.push(tied(
+                &weights,
+                cost::nodes(self.fleet, &current),
+                budget,
+                false,
+            ));
         }
         all
     }
@@ -222,8 +267,15 @@ fn changes(fleet: &Fleet, planned: &Placement) -> (Vec<Group>, Vec<Change>) {
     // Equal nodes without pods, and new ones without, each go or come on their own.
     let split = |change: Change| {
         let alone = change.services().is_empty();
-        let (times, count) = if alone { (change.count, 1) } else { (1, change.count) };
-        (0..times).map(move |_| Change { count, ..change.clone() })
+        let (times, count) = if alone {
+            (change.count, 1)
+        } else {
+            (1, change.count)
+        };
+        (0..times).map(move |_| Change {
+            count,
+            ..change.clone()
+        })
     };
     let changes = changes.into_iter().flat_map(split).collect();
     (stays, changes)

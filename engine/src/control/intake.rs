@@ -62,7 +62,10 @@ fn check_time(
         return Err(Doubt::new(EventKind::Invalid, "the snapshot has no time"));
     }
     if age < -settings.skew_seconds {
-        let message = format!("clock skew: the snapshot was taken {:.0} s in the future", -age);
+        let message = format!(
+            "clock skew: the snapshot was taken {:.0} s in the future",
+            -age
+        );
         return Err(Doubt::new(EventKind::ClockSkew, message));
     }
     if let Some(good) = good_at_seconds.filter(|good| at < *good) {
@@ -77,7 +80,10 @@ fn check_time(
         let message = if same {
             format!("stale: nothing newer than the snapshot of {age:.0} s ago")
         } else {
-            format!("stale: the snapshot is {age:.0} s old, at most {:.0} s are used", settings.stale_seconds)
+            format!(
+                "stale: the snapshot is {age:.0} s old, at most {:.0} s are used",
+                settings.stale_seconds
+            )
         };
         return Err(Doubt::new(EventKind::Stale, message));
     }
@@ -89,7 +95,10 @@ fn check_placement(snapshot: &Snapshot) -> Result<(), Doubt> {
     let unknown = |gap: &&Gap| matches!(gap.path.as_str(), "current" | "current.nodes");
     match snapshot.gaps.iter().find(unknown) {
         Some(gap) => {
-            let message = format!("partial metrics: what runs where is not known: {}", gap.reason);
+            let message = format!(
+                "partial metrics: what runs where is not known: {}",
+                gap.reason
+            );
             Err(Doubt::new(EventKind::Gap, message))
         }
         None => Ok(()),
@@ -133,7 +142,11 @@ fn believe(
                 taken.loads.insert(name.to_owned(), rps);
             }
             Settled::Held(rps, doubt) => {
-                events.tell_of(doubt.kind, name, format!("{}, so the service is held", doubt.message));
+                events.tell_of(
+                    doubt.kind,
+                    name,
+                    format!("{}, so the service is held", doubt.message),
+                );
                 load.rps = rps;
                 taken.held.insert(name.to_owned(), doubt.message);
             }
@@ -155,7 +168,12 @@ enum Settled {
 }
 
 /// A load that is doubted is that of the last good reading, as long as that one is young enough.
-fn settle(belief: &Belief, doubt: Option<Doubt>, now_seconds: f64, settings: &IntakeSettings) -> Settled {
+fn settle(
+    belief: &Belief,
+    doubt: Option<Doubt>,
+    now_seconds: f64,
+    settings: &IntakeSettings,
+) -> Settled {
     let rps = belief.good.map_or(0.0, |good| good.rps);
     let Some(doubt) = doubt else {
         return Settled::Followed(rps, None);
@@ -167,7 +185,10 @@ fn settle(belief: &Belief, doubt: Option<Doubt>, now_seconds: f64, settings: &In
             Settled::Followed(rps, Some(Doubt { message, ..doubt }))
         }
         None => {
-            let message = format!("{}; no load of the last {:.0} s is known", doubt.message, settings.gap_seconds);
+            let message = format!(
+                "{}; no load of the last {:.0} s is known",
+                doubt.message, settings.gap_seconds
+            );
             Settled::Held(rps, Doubt { message, ..doubt })
         }
     }
@@ -182,8 +203,16 @@ struct Known<'a> {
 impl<'a> Known<'a> {
     fn of(source: &'a Source) -> Self {
         Self {
-            gaps: source.gaps.iter().map(|gap| (gap.path.as_str(), gap)).collect(),
-            readings: source.readings.iter().map(|reading| (reading.path.as_str(), reading)).collect(),
+            gaps: source
+                .gaps
+                .iter()
+                .map(|gap| (gap.path.as_str(), gap))
+                .collect(),
+            readings: source
+                .readings
+                .iter()
+                .map(|reading| (reading.path.as_str(), reading))
+                .collect(),
         }
     }
 
@@ -195,7 +224,12 @@ impl<'a> Known<'a> {
     }
 
     /// Why a service's load is not even looked at.
-    fn unusable(&self, service: &str, now_seconds: f64, settings: &IntakeSettings) -> Option<Doubt> {
+    fn unusable(
+        &self,
+        service: &str,
+        now_seconds: f64,
+        settings: &IntakeSettings,
+    ) -> Option<Doubt> {
         let path = format!("services.{service}.load.rps");
         if let Some(gap) = self.gaps.get(path.as_str()) {
             let message = format!("partial metrics: no load: {}", gap.reason);
@@ -207,7 +241,10 @@ impl<'a> Known<'a> {
             return Some(Doubt::new(EventKind::Stale, message));
         }
         if age < -settings.skew_seconds {
-            let message = format!("clock skew: its load was measured {:.0} s in the future", -age);
+            let message = format!(
+                "clock skew: its load was measured {:.0} s in the future",
+                -age
+            );
             return Some(Doubt::new(EventKind::ClockSkew, message));
         }
         None

@@ -104,18 +104,30 @@ impl Weighing<'_> {
             return Verdict::Whole(format!("{rule}; the other changes are needed to make room"));
         }
         groups.iter_mut().for_each(|group| group.taken = false);
-        Verdict::Hold("the changes that are worth their disruption do not hold without those that are not".to_owned())
+        Verdict::Hold(
+            "the changes that are worth their disruption do not hold without those that are not"
+                .to_owned(),
+        )
     }
 
     /// Drops the groups that nothing needs where they are restrained or save too little together; says why.
     fn drop_small(&self, groups: &mut [GroupVerdict]) -> String {
         let optional = || |group: &&GroupVerdict| group.taken && !group.needed;
-        let savings: f64 = groups.iter().filter(optional()).map(|group| group.savings_usd_per_hour).sum();
+        let savings: f64 = groups
+            .iter()
+            .filter(optional())
+            .map(|group| group.savings_usd_per_hour)
+            .sum();
         let share = savings / self.now_usd_per_hour.max(1e-12);
         let reason = if !groups.iter().any(|group| optional()(&group)) {
-            let best = groups.iter().filter_map(|group| group.score).fold(0.0, f64::max);
+            let best = groups
+                .iter()
+                .filter_map(|group| group.score)
+                .fold(0.0, f64::max);
             let least = 1.0 / self.settings.k;
-            return format!("no change is worth its disruption: the best scores {best:.2}, at least {least:.2} is asked for");
+            return format!(
+                "no change is worth its disruption: the best scores {best:.2}, at least {least:.2} is asked for"
+            );
         } else if let Some(restraint) = self.restraint {
             format!("changes that save {savings:.4} USD/h wait: {restraint}")
         } else if share < self.settings.min_saving {
@@ -137,17 +149,31 @@ impl Weighing<'_> {
     fn rule(&self, groups: &[GroupVerdict]) -> String {
         let taken = groups.iter().filter(|group| group.taken).count();
         let of = format!("{taken} of {} separable changes", groups.len());
-        let savings: f64 = groups.iter().filter(|group| group.taken).map(|group| group.savings_usd_per_hour).sum();
+        let savings: f64 = groups
+            .iter()
+            .filter(|group| group.taken)
+            .map(|group| group.savings_usd_per_hour)
+            .sum();
         match self.broken {
             Some(broken) if groups.iter().any(|group| group.needed) => {
-                format!("the objective needs it: {broken}; {of}, {:+.4} USD/h", -savings)
+                format!(
+                    "the objective needs it: {broken}; {of}, {:+.4} USD/h",
+                    -savings
+                )
             }
             _ => {
-                let least = groups.iter().filter(|group| group.taken).filter_map(|group| group.score);
+                let least = groups
+                    .iter()
+                    .filter(|group| group.taken)
+                    .filter_map(|group| group.score);
                 let least = least.reduce(f64::min);
-                let score = least.map_or("nothing is disturbed".to_owned(), |score| format!("scores from {score:.2}"));
+                let score = least.map_or("nothing is disturbed".to_owned(), |score| {
+                    format!("scores from {score:.2}")
+                });
                 let share = 100.0 * savings / self.now_usd_per_hour.max(1e-12);
-                format!("worth its disruption: {of} save {savings:.4} USD/h ({share:.1} %), {score}")
+                format!(
+                    "worth its disruption: {of} save {savings:.4} USD/h ({share:.1} %), {score}"
+                )
             }
         }
     }
@@ -175,8 +201,12 @@ fn verdicts(
         };
         let (score, is_needed) = (weights.score(), needed.contains(&group));
         GroupVerdict {
-            services: names(difference.services(group), |s| fleet.services.get(s).map(|s| s.name.clone())),
-            pools: names(pools, |p| fleet.problem.pools.get(p).map(|p| p.name.clone())),
+            services: names(difference.services(group), |s| {
+                fleet.services.get(s).map(|s| s.name.clone())
+            }),
+            pools: names(pools, |p| {
+                fleet.problem.pools.get(p).map(|p| p.name.clone())
+            }),
             savings_usd_per_hour: weights.savings_usd_per_hour,
             disruption: weights.disruption,
             score: score.is_finite().then_some(score),
@@ -199,17 +229,26 @@ fn needed(fleet: &Fleet, difference: &Difference<'_>, broken: &[Violation]) -> B
         let constraint = violation.constraint.as_str();
         let service = fleet.services.iter().position(|service| {
             let prefix = constraint.strip_prefix("services.");
-            prefix.and_then(|rest| rest.strip_prefix(service.name.as_str())).is_some_and(|rest| rest.starts_with('.'))
+            prefix
+                .and_then(|rest| rest.strip_prefix(service.name.as_str()))
+                .is_some_and(|rest| rest.starts_with('.'))
                 || constraint == format!("services.{}", service.name)
         });
         let limit = fleet.limits.iter().find(|limit| limit.name == constraint);
         let offerings = |group: &usize| {
-            let coefficients = limit.iter().flat_map(|limit| limit.coefficients.iter().enumerate());
-            coefficients.filter(|(_, c)| **c != 0.0).any(|(o, _)| difference.touches(*group, o))
+            let coefficients = limit
+                .iter()
+                .flat_map(|limit| limit.coefficients.iter().enumerate());
+            coefficients
+                .filter(|(_, c)| **c != 0.0)
+                .any(|(o, _)| difference.touches(*group, o))
         };
         match (service, limit) {
             (Some(service), _) => {
-                needed.extend((0..difference.len()).filter(|group| difference.services(*group).contains(&service)));
+                needed.extend(
+                    (0..difference.len())
+                        .filter(|group| difference.services(*group).contains(&service)),
+                );
             }
             (None, Some(_)) => needed.extend((0..difference.len()).filter(offerings)),
             (None, None) => return all(),
@@ -256,7 +295,9 @@ impl Totals {
             let offering = fleet.offering_of(group.class);
             let nodes = f64::from(group.count);
             let pods = group.pods.iter().enumerate();
-            let pods = pods.fold(0.0, |sum, (s, pods)| sum + f64::from(*pods) * priority_weight(fleet, s));
+            let pods = pods.fold(0.0, |sum, (s, pods)| {
+                sum + f64::from(*pods) * priority_weight(fleet, s)
+            });
             if let Some(total) = totals.usd_per_hour.get_mut(offering.pool) {
                 *total += nodes * offering.usd_per_hour;
             }
@@ -268,6 +309,9 @@ impl Totals {
     }
 
     fn sum(&self, by_pool: &[f64], pools: &[usize]) -> f64 {
-        pools.iter().filter_map(|pool| by_pool.get(*pool)).fold(0.0, |sum, value| sum + value)
+        pools
+            .iter()
+            .filter_map(|pool| by_pool.get(*pool))
+            .fold(0.0, |sum, value| sum + value)
     }
 }

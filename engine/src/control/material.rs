@@ -62,7 +62,12 @@ impl Basis {
                     figures.push(figure.milli_f64());
                     *figure = Quantity(String::new());
                 }
-                figures.push(capacity.memory_peak.take().and_then(|peak| peak.milli_f64()));
+                figures.push(
+                    capacity
+                        .memory_peak
+                        .take()
+                        .and_then(|peak| peak.milli_f64()),
+                );
             }
             if let Some(slo) = &mut service.slo {
                 let observed = slo.observed_p95_ms.take();
@@ -71,7 +76,12 @@ impl Basis {
                     missed.insert(service.name.clone());
                 }
             }
-            replicas.extend(service.clusters.values_mut().map(|bounds| bounds.now.take()));
+            replicas.extend(
+                service
+                    .clusters
+                    .values_mut()
+                    .map(|bounds| bounds.now.take()),
+            );
         }
         for offering in shape.pools.iter_mut().flat_map(|pool| &mut pool.offerings) {
             figures.push(offering.usd_per_hour.take());
@@ -94,9 +104,15 @@ impl Basis {
         if self.shape != later.shape {
             return Difference::Material("the problem changed".to_owned());
         }
-        if let Some((service, rps)) = later.loads.iter().find(|(name, rps)| self.loads.get(*name) != Some(rps)) {
+        if let Some((service, rps)) = later
+            .loads
+            .iter()
+            .find(|(name, rps)| self.loads.get(*name) != Some(rps))
+        {
             let before = self.loads.get(service).copied().unwrap_or(0.0);
-            return Difference::Material(format!("the demand of {service} went from {before:.1} to {rps:.1} requests per second"));
+            return Difference::Material(format!(
+                "the demand of {service} went from {before:.1} to {rps:.1} requests per second"
+            ));
         }
         if self.missed != later.missed {
             return Difference::Material("a latency objective is missed, or met again".to_owned());
@@ -104,7 +120,10 @@ impl Basis {
         let pairs = self.figures.iter().zip(&later.figures);
         let largest = pairs.fold(0.0_f64, |largest, pair| largest.max(change(pair)));
         if largest > tolerance || self.figures.len() != later.figures.len() {
-            return Difference::Material(format!("a price or capacity figure changed by {:.0} %", largest * 100.0));
+            return Difference::Material(format!(
+                "a price or capacity figure changed by {:.0} %",
+                largest * 100.0
+            ));
         }
         if self.standing != later.standing {
             return Difference::Standing;

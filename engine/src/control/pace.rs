@@ -22,12 +22,19 @@ pub(super) fn limit(
         if service.mode == Mode::Observe {
             continue;
         }
-        let past = state.services.get(&service.name).map(|memory| &memory.changes);
+        let past = state
+            .services
+            .get(&service.name)
+            .map(|memory| &memory.changes);
         let most: u32 = service.clusters.values().map(|bounds| bounds.max).sum();
         for (cluster, bounds) in &mut service.clusters {
             let Some(now) = bounds.now else { continue };
-            let past = past.and_then(|past| past.get(cluster)).map_or(&[][..], Vec::as_slice);
-            let limit = |rules: &super::rules::Rules, direction| rules.limit(direction, now, past, now_seconds);
+            let past = past
+                .and_then(|past| past.get(cluster))
+                .map_or(&[][..], Vec::as_slice);
+            let limit = |rules: &super::rules::Rules, direction| {
+                rules.limit(direction, now, past, now_seconds)
+            };
             // Bounds win over policies, as with HPA.
             if let Some(most) = limit(&settings.scale_up, Direction::Up) {
                 bounds.max = most.clamp(bounds.min, bounds.max);
@@ -44,7 +51,11 @@ pub(super) fn limit(
 /// left for the planner to tell of.
 fn within_reach(service: &mut Service, bound: u32, events: &mut Events) {
     let most: u32 = service.clusters.values().map(|bounds| bounds.max).sum();
-    let now: u32 = service.clusters.values().filter_map(|bounds| bounds.now).sum();
+    let now: u32 = service
+        .clusters
+        .values()
+        .filter_map(|bounds| bounds.now)
+        .sum();
     let Some(rps) = service.load.as_ref().map(|load| load.rps) else {
         return;
     };

@@ -79,7 +79,11 @@ impl QuietHours {
     fn end_seconds(&self, now_seconds: f64) -> Option<f64> {
         let (from, to) = self.minutes().ok()?;
         let (from, to) = (f64::from(from) * MINUTE, f64::from(to) * MINUTE);
-        let length = if to > from { to - from } else { to - from + DAY };
+        let length = if to > from {
+            to - from
+        } else {
+            to - from + DAY
+        };
         let today = (now_seconds / DAY).floor();
         // A range that began yesterday may go on.
         [today, today - 1.0].into_iter().find_map(|day| {
@@ -102,7 +106,9 @@ fn minute(text: &str) -> Option<u32> {
 
 /// The end of the quiet hours that the time is in, in seconds since the Unix epoch; `None` outside of them.
 pub(super) fn quiet_until(hours: &[QuietHours], now_seconds: f64) -> Option<f64> {
-    let ends = hours.iter().filter_map(|hours| hours.end_seconds(now_seconds));
+    let ends = hours
+        .iter()
+        .filter_map(|hours| hours.end_seconds(now_seconds));
     ends.reduce(f64::max)
 }
 

@@ -15,7 +15,13 @@ pub(super) fn problem(state: &State, settings: &FallbackSettings) -> Option<Prob
             continue;
         }
         let memory = state.services.get(&service.name);
-        let known = memory.and_then(|memory| memory.peak_rps().into_iter().chain(memory.reading_rps()).reduce(f64::max));
+        let known = memory.and_then(|memory| {
+            memory
+                .peak_rps()
+                .into_iter()
+                .chain(memory.reading_rps())
+                .reduce(f64::max)
+        });
         if let (Some(load), Some(peak)) = (&mut service.load, known) {
             load.rps = load.rps.max(peak);
         }

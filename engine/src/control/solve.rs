@@ -29,11 +29,27 @@ pub(super) fn solve(
 ) -> Result<Solved, String> {
     let never = AtomicBool::new(false);
     first_that_works(settings.solver, events, |solver| {
-        let settings = planner::Settings { solver, ..*settings };
+        let settings = planner::Settings {
+            solver,
+            ..*settings
+        };
         // The baseline takes no time to speak of, and something must be known even when the clock has run out.
-        let stop = if solver == Solver::Baseline { &never } else { limits.stop };
-        let limits = Limits { stop, work: limits.work };
-        planner::plan(problem.clone(), source.clone(), &settings, &limits, &|_, _| {})
+        let stop = if solver == Solver::Baseline {
+            &never
+        } else {
+            limits.stop
+        };
+        let limits = Limits {
+            stop,
+            work: limits.work,
+        };
+        planner::plan(
+            problem.clone(),
+            source.clone(),
+            &settings,
+            &limits,
+            &|_, _| {},
+        )
     })
 }
 
@@ -44,11 +60,14 @@ fn first_that_works(
     plan: impl Fn(Solver) -> Result<VerifiedPlan, PlanError>,
 ) -> Result<Solved, String> {
     let following = [Solver::Exact, Solver::Baseline];
-    let solvers = std::iter::once(first).chain(following.into_iter().filter(|solver| *solver != first));
+    let solvers =
+        std::iter::once(first).chain(following.into_iter().filter(|solver| *solver != first));
     let mut failures: Vec<String> = Vec::new();
     for solver in solvers {
         let failure = match catch_unwind(AssertUnwindSafe(|| plan(solver))) {
-            Ok(Ok(plan)) if plan.plan().status != Status::Unknown => return Ok(Solved { plan, failures }),
+            Ok(Ok(plan)) if plan.plan().status != Status::Unknown => {
+                return Ok(Solved { plan, failures });
+            }
             Ok(Ok(_)) => "found no plan within its limits".to_owned(),
             Ok(Err(error)) => format!("failed: {error}"),
             Err(_) => "panicked; please report it".to_owned(),
@@ -79,12 +98,25 @@ pools: [{name: p, cluster: c, offerings: [{instance_type: e2-standard-4, zone: e
         let problem = problem::read(TEXT.as_bytes(), "one.yaml").unwrap();
         let problem = problem::resolve(problem, Catalogue::built_in(), "one.yaml").unwrap();
         let stop = AtomicBool::new(false);
-        let settings = planner::Settings { solver, ..planner::Settings::default() };
-        planner::plan(problem, Source::default(), &settings, &Limits { stop: &stop, work }, &|_, _| {})
+        let settings = planner::Settings {
+            solver,
+            ..planner::Settings::default()
+        };
+        planner::plan(
+            problem,
+            Source::default(),
+            &settings,
+            &Limits { stop: &stop, work },
+            &|_, _| {},
+        )
     }
 
     /// What is tried when some solvers panic or fail.
-    fn tried(first: Solver, panics: &[Solver], fails: &[Solver]) -> (Result<Solved, String>, usize) {
+    fn tried(
+        first: Solver,
+        panics: &[Solver],
+        fails: &[Solver],
+    ) -> (Result<Solved, String>, usize) {
         let mut events = Events::at(0.0);
         let solved = first_that_works(first, &mut events, |solver| {
             if panics.contains(&solver) {
@@ -102,7 +134,10 @@ pools: [{name: p, cluster: c, offerings: [{instance_type: e2-standard-4, zone: e
     fn a_solver_that_works_is_the_only_one() {
         let (solved, events) = tried(Solver::Exact, &[], &[]);
         let solved = solved.unwrap_or_else(|failures| panic!("{failures}"));
-        assert_eq!((solved.plan.plan().provenance.solver.as_str(), events), ("exact", 0));
+        assert_eq!(
+            (solved.plan.plan().provenance.solver.as_str(), events),
+            ("exact", 0)
+        );
         assert!(solved.failures.is_empty());
     }
 
@@ -110,12 +145,26 @@ pools: [{name: p, cluster: c, offerings: [{instance_type: e2-standard-4, zone: e
     fn a_crash_falls_back_to_exact_and_then_to_the_baseline() {
         let (solved, events) = tried(Solver::Qaoa, &[Solver::Qaoa], &[]);
         let solved = solved.unwrap_or_else(|failures| panic!("{failures}"));
-        assert_eq!((solved.plan.plan().provenance.solver.as_str(), events), ("exact", 1));
-        assert_eq!(solved.failures, ["the solver qaoa panicked; please report it"]);
+        assert_eq!(
+            (solved.plan.plan().provenance.solver.as_str(), events),
+            ("exact", 1)
+        );
+        assert_eq!(
+            solved.failures,
+            ["the solver qaoa panicked; please report it"]
+        );
         let (solved, events) = tried(Solver::Auto, &[Solver::Auto], &[Solver::Exact]);
         let solved = solved.unwrap_or_else(|failures| panic!("{failures}"));
-        assert_eq!((solved.plan.plan().provenance.solver.as_str(), events), ("baseline", 2));
-        assert!(solved.failures.last().is_some_and(|last| last.contains("the solver exact failed: internal error")));
+        assert_eq!(
+            (solved.plan.plan().provenance.solver.as_str(), events),
+            ("baseline", 2)
+        );
+        assert!(
+            solved
+                .failures
+                .last()
+                .is_some_and(|last| last.contains("the solver exact failed: internal error"))
+        );
     }
 
     #[test]
@@ -123,7 +172,10 @@ pools: [{name: p, cluster: c, offerings: [{instance_type: e2-standard-4, zone: e
         let all = [Solver::Auto, Solver::Exact, Solver::Baseline];
         let (solved, events) = tried(Solver::Auto, &[], &all);
         assert_eq!(events, 3);
-        assert!(solved.is_err_and(|failures| all.iter().all(|solver| failures.contains(solver.as_str()))));
+        assert!(
+            solved
+                .is_err_and(|failures| all.iter().all(|solver| failures.contains(solver.as_str())))
+        );
     }
 
     #[test]
@@ -132,10 +184,22 @@ pools: [{name: p, cluster: c, offerings: [{instance_type: e2-standard-4, zone: e
         let problem = problem::resolve(problem, Catalogue::built_in(), "one.yaml").unwrap();
         // The clock has run out before anything began.
         let stop = AtomicBool::new(true);
-        let limits = Limits { stop: &stop, work: None };
-        let settings = planner::Settings { solver: Solver::Qaoa, ..planner::Settings::default() };
+        let limits = Limits {
+            stop: &stop,
+            work: None,
+        };
+        let settings = planner::Settings {
+            solver: Solver::Qaoa,
+            ..planner::Settings::default()
+        };
         let mut events = Events::at(0.0);
-        let solved = solve(&problem, &Source::default(), &settings, &limits, &mut events);
+        let solved = solve(
+            &problem,
+            &Source::default(),
+            &settings,
+            &limits,
+            &mut events,
+        );
         let solved = solved.unwrap_or_else(|failures| panic!("{failures}"));
         assert!(solved.plan.plan().cost.is_some());
         assert!(!solved.failures.is_empty());

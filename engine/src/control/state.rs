@@ -94,7 +94,8 @@ impl Default for State {
 impl State {
     /// A loop that has not begun, with the loads that are known of the past, in requests per second by service.
     pub fn with_history(history: BTreeMap<String, Series>) -> Self {
-        let usable = |series: &Series| series.step_seconds > 0.0 && series.start_seconds.is_finite();
+        let usable =
+            |series: &Series| series.step_seconds > 0.0 && series.start_seconds.is_finite();
         Self {
             schema: SCHEMA.to_owned(),
             history: history.into_iter().filter(|(_, s)| usable(s)).collect(),
@@ -136,7 +137,9 @@ impl InForce {
     pub(super) fn of(plan: &Plan, now_seconds: f64) -> Self {
         let mut nodes = BTreeMap::new();
         for group in plan.nodes.iter().filter(|group| group.count > 0) {
-            *nodes.entry(format!("{}/{}", group.pool, group.offering)).or_default() += group.count;
+            *nodes
+                .entry(format!("{}/{}", group.pool, group.offering))
+                .or_default() += group.count;
         }
         let services = plan.services.iter();
         let steps = plan.steps.iter().flatten();
@@ -162,7 +165,9 @@ impl InForce {
         };
         let mut nodes: BTreeMap<String, u32> = BTreeMap::new();
         for node in &current.nodes {
-            *nodes.entry(format!("{}/{}", node.pool, node.offering)).or_default() += 1;
+            *nodes
+                .entry(format!("{}/{}", node.pool, node.offering))
+                .or_default() += 1;
         }
         let replicas = |service: &crate::problem::Service| {
             let planned = self.replicas.get(&service.name);

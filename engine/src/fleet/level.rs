@@ -76,7 +76,10 @@ pub(crate) fn carries(service: &problem::Service, rps: f64, replicas: u32) -> bo
     };
     let load = Load { rps };
     let now = service.clusters.values().map(|bounds| bounds.now).sum();
-    let cpu = service.requests.get("cpu").and_then(problem::Quantity::milli);
+    let cpu = service
+        .requests
+        .get("cpu")
+        .and_then(problem::Quantity::milli);
     let model = Model {
         load: &load,
         capacity,
@@ -84,9 +87,8 @@ pub(crate) fn carries(service: &problem::Service, rps: f64, replicas: u32) -> bo
         objective: objective(service, &load, capacity, now).0,
         slo_is_soft: false,
     };
-    let survives = service.placement.survive == Survive::None
-        || replicas == 0
-        || model.carries(replicas - 1);
+    let survives =
+        service.placement.survive == Survive::None || replicas == 0 || model.carries(replicas - 1);
     model.is_admissible(replicas) && survives
 }
 

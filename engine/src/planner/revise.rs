@@ -46,10 +46,12 @@ pub fn partial(
     if let Some(broken) = violations(&fleet, placement).first() {
         return Err(format!("it breaks {broken}"));
     }
-    let sequence =
-        steps::sequence(&fleet, placement).map_err(|stuck| format!("no order of steps: {stuck}"))?;
+    let sequence = steps::sequence(&fleet, placement)
+        .map_err(|stuck| format!("no order of steps: {stuck}"))?;
     let mut revised = found.clone();
-    revised.reasons.retain(|reason| !reason.starts_with("given up: "));
+    revised
+        .reasons
+        .retain(|reason| !reason.starts_with("given up: "));
     fill(&mut revised, &compiled(&[])?, &fleet, placement, sequence);
     choose(&mut revised);
     revised.decision = decision;

@@ -220,7 +220,8 @@ fn accepts(root: &Value, schema: &Value, value: &Value) -> bool {
         _ => false,
     };
     let mut alternatives = branches(schema).peekable();
-    (alternatives.peek().is_none() || alternatives.any(|branch| accepts(root, resolved(root, branch), value)))
+    (alternatives.peek().is_none()
+        || alternatives.any(|branch| accepts(root, resolved(root, branch), value)))
         && match schema.get("type") {
             None => true,
             Some(Value::Array(names)) => names.iter().any(is_type),

@@ -84,7 +84,12 @@ impl Ledger {
     /// Counts what ran until now at the rate last seen, then takes the rate of what runs now; the alerts that this raises, in words.
     ///
     /// What happened between two cycles is not known, so the earlier rate counts for all of it.
-    pub fn accrue(&mut self, problem: &ProblemFile, now_seconds: f64, settings: &Settings) -> Vec<String> {
+    pub fn accrue(
+        &mut self,
+        problem: &ProblemFile,
+        now_seconds: f64,
+        settings: &Settings,
+    ) -> Vec<String> {
         let mut alerts = Vec::new();
         if let Some(from) = self.counted_to_seconds {
             let mut at = from;
@@ -107,9 +112,17 @@ impl Ledger {
         let month_end = Month::of(at).end_seconds;
         let recent = now_seconds - HOUR * MOST_HOURS as f64;
         let hour_end = (at / HOUR).floor() * HOUR + HOUR;
-        let end = if at < recent { month_end.min(recent.max(hour_end)) } else { hour_end.min(month_end) };
+        let end = if at < recent {
+            month_end.min(recent.max(hour_end))
+        } else {
+            hour_end.min(month_end)
+        };
         // A clock so large that an hour vanishes in it ends the count.
-        if end > at { end.min(now_seconds) } else { now_seconds }
+        if end > at {
+            end.min(now_seconds)
+        } else {
+            now_seconds
+        }
     }
 
     fn count(&mut self, at: f64, seconds: f64, settings: &Settings) {
@@ -147,13 +160,20 @@ impl Ledger {
         self.by_service.clear();
         self.by_pool.clear();
         self.by_provider.clear();
-        (self.commitments_used, self.commitments_unused, self.credited) = (Money::ZERO, Money::ZERO, Money::ZERO);
+        (
+            self.commitments_used,
+            self.commitments_unused,
+            self.credited,
+        ) = (Money::ZERO, Money::ZERO, Money::ZERO);
         self.raised.clear();
     }
 
     /// Takes an amount from the credits, the one that expires first before the others.
     fn draw(&mut self, amount: Money, at: f64, credits: &[Credit]) {
-        let mut credits: Vec<&Credit> = credits.iter().filter(|credit| is_valid(credit, at)).collect();
+        let mut credits: Vec<&Credit> = credits
+            .iter()
+            .filter(|credit| is_valid(credit, at))
+            .collect();
         let expiry = |credit: &Credit| credit.expires_at_seconds.unwrap_or(f64::INFINITY);
         credits.sort_by(|a, b| expiry(a).total_cmp(&expiry(b)));
         let mut due = amount;
@@ -168,7 +188,11 @@ impl Ledger {
     }
 
     fn left(&self, credit: &Credit) -> Money {
-        let used = self.credits_used.get(&credit.name).copied().unwrap_or_default();
+        let used = self
+            .credits_used
+            .get(&credit.name)
+            .copied()
+            .unwrap_or_default();
         (Money::from_usd(credit.usd) - used).max(Money::ZERO)
     }
 
@@ -203,7 +227,12 @@ impl Ledger {
     }
 
     /// What it comes to; `None` before anything was counted. `planned_usd_per_hour` is the price of the nodes of the plan in force.
-    pub fn report(&self, now_seconds: f64, planned_usd_per_hour: Option<f64>, settings: &Settings) -> Option<Report> {
+    pub fn report(
+        &self,
+        now_seconds: f64,
+        planned_usd_per_hour: Option<f64>,
+        settings: &Settings,
+    ) -> Option<Report> {
         let counted_to = self.counted_to_seconds?;
         let month = Month::of(counted_to);
         // Counting goes by whole parts, so that a month that has just begun has no sums yet.
@@ -217,13 +246,22 @@ impl Ledger {
         let hours_left = ((month.end_seconds - counted_to) / HOUR).max(0.0);
         let at_rate = |usd_per_hour: f64| month_usd + usd_per_hour * hours_left;
         let credits = settings.credits.iter().map(|credit| {
-            let left = if is_valid(credit, now_seconds) { self.left(credit).usd() } else { 0.0 };
+            let left = if is_valid(credit, now_seconds) {
+                self.left(credit).usd()
+            } else {
+                0.0
+            };
             (credit.name.clone(), left)
         });
         Some(Report {
             month_usd,
             credited_usd: this(self.credited),
-            hour_usd: self.hours.get(&hour_of(counted_to)).copied().unwrap_or_default().usd(),
+            hour_usd: self
+                .hours
+                .get(&hour_of(counted_to))
+                .copied()
+                .unwrap_or_default()
+                .usd(),
             month_end_usd: at_rate(self.rate.total_usd_per_hour),
             month_end_planned_usd: planned_usd_per_hour.map(at_rate),
             by_service_usd: usd(&self.by_service),
@@ -233,7 +271,11 @@ impl Ledger {
             commitments_unused_usd: this(self.commitments_unused),
             budget_usd: settings.monthly_budget_usd,
             credits_left_usd: credits.collect(),
-            months_usd: self.months.iter().map(|(name, sum)| (name.clone(), sum.usd())).collect(),
+            months_usd: self
+                .months
+                .iter()
+                .map(|(name, sum)| (name.clone(), sum.usd()))
+                .collect(),
             rate: self.rate.clone(),
             month: month.name,
         })
@@ -245,7 +287,10 @@ fn is_valid(credit: &Credit, at: f64) -> bool {
 }
 
 /// The beginning of the hour of a time.
-#[allow(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a cast of a float saturates"
+)]
 fn hour_of(seconds: f64) -> i64 {
     ((seconds / HOUR).floor() * HOUR) as i64
 }

@@ -45,9 +45,15 @@ impl Money {
         if total <= 0.0 || !total.is_finite() {
             return BTreeMap::new();
         }
-        let mut parts: BTreeMap<String, Self> = (weights.iter().filter(|(_, weight)| **weight > 0.0))
-            .map(|(name, weight)| (name.clone(), Self((self.0 as f64 * (weight / total)).floor() as i64)))
-            .collect();
+        let mut parts: BTreeMap<String, Self> =
+            (weights.iter().filter(|(_, weight)| **weight > 0.0))
+                .map(|(name, weight)| {
+                    (
+                        name.clone(),
+                        Self((self.0 as f64 * (weight / total)).floor() as i64),
+                    )
+                })
+                .collect();
         let mut left = self.0 - parts.values().map(|part| part.0).sum::<i64>();
         while left != 0 {
             for part in parts.values_mut() {

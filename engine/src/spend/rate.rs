@@ -36,7 +36,10 @@ impl Rate {
     pub fn of(problem: &ProblemFile) -> Self {
         let mut rate = Self::default();
         for pool in &problem.pools {
-            let cluster = problem.clusters.iter().find(|cluster| cluster.name == pool.cluster);
+            let cluster = problem
+                .clusters
+                .iter()
+                .find(|cluster| cluster.name == pool.cluster);
             let provider = cluster.map_or(String::new(), |cluster| cluster.provider.to_string());
             for offering in &pool.offerings {
                 rate.add(problem, &pool.name, &provider, offering);
@@ -48,10 +51,16 @@ impl Rate {
     fn add(&mut self, problem: &ProblemFile, pool: &str, provider: &str, offering: &Offering) {
         let name = offering.name();
         let current = problem.current.iter().flat_map(|current| &current.nodes);
-        let nodes: Vec<_> = current.filter(|node| node.pool == pool && node.offering == name).collect();
+        let nodes: Vec<_> = current
+            .filter(|node| node.pool == pool && node.offering == name)
+            .collect();
         let count = nodes.len() as f64;
         let list = offering.usd_per_hour.unwrap_or(0.0);
-        let of_offering = problem.policy.commitments.iter().filter(|c| c.pool == pool && c.offering == name);
+        let of_offering = problem
+            .policy
+            .commitments
+            .iter()
+            .filter(|c| c.pool == pool && c.offering == name);
         let (mut used_usd, mut unused_usd, mut left) = (0.0, 0.0, count);
         for commitment in of_offering {
             let used = f64::from(commitment.nodes).min(left);
@@ -97,9 +106,19 @@ fn weights(
         });
         shares.fold(0.0, f64::max)
     };
-    let requests = |name: &String| problem.services.iter().find(|service| service.name == *name);
+    let requests = |name: &String| {
+        problem
+            .services
+            .iter()
+            .find(|service| service.name == *name)
+    };
     let mut weights: BTreeMap<String, f64> = (pods.iter())
-        .filter_map(|(name, pods)| Some((name.clone(), share(&requests(name)?.requests, f64::from(*pods)))))
+        .filter_map(|(name, pods)| {
+            Some((
+                name.clone(),
+                share(&requests(name)?.requests, f64::from(*pods)),
+            ))
+        })
         .collect();
     weights.insert(FOREIGN.to_owned(), share(foreign, 1.0));
     weights.retain(|_, weight| *weight > 0.0);

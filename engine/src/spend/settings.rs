@@ -55,7 +55,12 @@ impl Settings {
         for (index, credit) in self.credits.iter().enumerate() {
             let entry = list.named(index, &credit.name);
             value::not_negative(mistakes, &entry.key("usd"), credit.usd);
-            if self.credits.iter().take(index).any(|other| other.name == credit.name) {
+            if self
+                .credits
+                .iter()
+                .take(index)
+                .any(|other| other.name == credit.name)
+            {
                 mistakes.add(&entry.key("name"), "stands there twice");
             }
         }

@@ -33,7 +33,10 @@ fn exported(plan: &mut Plan, now: u32, planned: u32) -> (u32, u32) {
     service.replicas.insert("c".to_owned(), planned);
     let yaml = export::hpa(plan, None).unwrap();
     let bound = |key: &str| {
-        let line = yaml.lines().find(|line| line.trim_start().starts_with(key)).unwrap();
+        let line = yaml
+            .lines()
+            .find(|line| line.trim_start().starts_with(key))
+            .unwrap();
         line.split_once(": ").unwrap().1.parse::<u32>().unwrap()
     };
     (bound("minReplicas"), bound("maxReplicas"))
@@ -54,11 +57,18 @@ fn exported_bounds_arrive_from_everywhere() {
             let (min, max) = exported(&mut plan, now, planned);
             // At their target, far below it: never fewer than planned, and no more unless the load asks for it.
             for use_percent in [70, 10] {
-                assert_eq!(settled(min, max, now, use_percent), planned, "{now} to {planned}");
+                assert_eq!(
+                    settled(min, max, now, use_percent),
+                    planned,
+                    "{now} to {planned}"
+                );
             }
             // With too much load, only where there is room for a surge.
             let surge = settled(min, max, now, 140);
-            assert!(surge == planned || (surge > planned && planned > now), "{now} to {planned}: {surge}");
+            assert!(
+                surge == planned || (surge > planned && planned > now),
+                "{now} to {planned}: {surge}"
+            );
         }
     }
 }
@@ -79,7 +89,11 @@ fn a_fed_autoscaler_arrives_or_the_plan_says_no_change() {
     for now in 1..=MOST {
         for planned in 1..=MOST {
             let arrives = fed(now, planned) == planned;
-            assert_eq!(arrives, !swallows(Acting::Keda, now, planned), "{now} to {planned}");
+            assert_eq!(
+                arrives,
+                !swallows(Acting::Keda, now, planned),
+                "{now} to {planned}"
+            );
             swallowed += u32::from(!arrives);
         }
     }
@@ -102,7 +116,11 @@ fn no_published_plan_has_a_change_that_its_controller_swallows() {
         let plan = outcome.plan.unwrap();
         for service in &plan.plan().services {
             let (now, planned) = (service.replicas_now["c"], service.replicas["c"]);
-            assert!(!swallows(Acting::Keda, now, planned), "{}: {now} to {planned}", service.name);
+            assert!(
+                !swallows(Acting::Keda, now, planned),
+                "{}: {now} to {planned}",
+                service.name
+            );
         }
     }
     assert!(published >= 3, "{published}");

@@ -12,7 +12,11 @@ fn told(outcome: &Outcome, kind: EventKind) -> bool {
 /// The cycle is held for a reason that says these words.
 fn held(outcome: &Outcome, kind: EventKind, words: &str) {
     assert_eq!(outcome.decision.action, Action::Hold);
-    assert!(outcome.decision.rule.contains(words), "{}", outcome.decision.rule);
+    assert!(
+        outcome.decision.rule.contains(words),
+        "{}",
+        outcome.decision.rule
+    );
     assert!(told(outcome, kind), "{:?}", outcome.events);
     assert!(!outcome.planned);
 }
@@ -22,7 +26,11 @@ fn no_metrics_hold_the_last_good_plan_with_its_age() {
     let mut world = World::settled();
     let in_force = world.state.in_force().cloned();
     let outcome = world.observe(Err("connection refused".to_owned()));
-    held(&outcome, EventKind::NoMetrics, "no metrics: connection refused");
+    held(
+        &outcome,
+        EventKind::NoMetrics,
+        "no metrics: connection refused",
+    );
     assert_eq!(outcome.decision.age_seconds, Some(60.0));
     assert_eq!(world.state.in_force().cloned(), in_force);
     // A condition that lasts is told once.
@@ -48,8 +56,15 @@ fn safe_replicas_are_published_once_after_the_set_age() {
     for cycle in 0..30 {
         let outcome = world.observe(Err("timeout".to_owned()));
         if outcome.decision.action == Action::Fallback {
-            assert!(outcome.decision.rule.contains("safe replicas"), "{}", outcome.decision.rule);
-            assert_eq!(outcome.plan.unwrap().plan().decision.action, Action::Fallback);
+            assert!(
+                outcome.decision.rule.contains("safe replicas"),
+                "{}",
+                outcome.decision.rule
+            );
+            assert_eq!(
+                outcome.plan.unwrap().plan().decision.action,
+                Action::Fallback
+            );
             fell_back.push(cycle);
         }
     }
@@ -64,7 +79,11 @@ fn safe_replicas_are_published_once_after_the_set_age() {
 #[test]
 fn safe_replicas_may_be_set_for_a_service() {
     let mut world = World::settled();
-    world.settings.fallback.replicas.insert("shop/ads".to_owned(), 23);
+    world
+        .settings
+        .fallback
+        .replicas
+        .insert("shop/ads".to_owned(), 23);
     for _ in 0..20 {
         world.observe(Err("timeout".to_owned()));
     }
@@ -82,7 +101,11 @@ fn nothing_ever_seen_is_held() {
 
 fn held_or_repeated(outcome: &Outcome) {
     assert_eq!(outcome.decision.action, Action::Hold);
-    assert!(outcome.decision.rule.contains("no metrics"), "{}", outcome.decision.rule);
+    assert!(
+        outcome.decision.rule.contains("no metrics"),
+        "{}",
+        outcome.decision.rule
+    );
 }
 
 #[test]
@@ -97,11 +120,20 @@ fn a_missing_load_keeps_the_last_good_one_then_holds_that_service_only() {
     for _ in 0..12 {
         let snapshot = world.with_gaps(&[0.0, 420.0], &missing);
         let outcome = world.observe(Ok(snapshot));
-        assert_eq!(world.replicas("shop/cart"), cart, "{}", outcome.decision.rule);
+        assert_eq!(
+            world.replicas("shop/cart"),
+            cart,
+            "{}",
+            outcome.decision.rule
+        );
     }
     let snapshot = world.with_gaps(&[0.0, 420.0], &missing);
     let outcome = world.observe(Ok(snapshot));
-    assert!(outcome.held["shop/cart"].contains("partial metrics"), "{:?}", outcome.held);
+    assert!(
+        outcome.held["shop/cart"].contains("partial metrics"),
+        "{:?}",
+        outcome.held
+    );
     // The other service is followed.
     assert!(world.replicas("shop/ads") >= 12);
 }
@@ -115,7 +147,11 @@ fn an_unknown_placement_or_no_load_at_all_holds_the_fleet() {
     let all = ["services.shop/cart.load.rps", "services.shop/ads.load.rps"];
     let snapshot = world.with_gaps(&[0.0, 0.0], &all);
     let outcome = world.observe(Ok(snapshot));
-    held(&outcome, EventKind::NoMetrics, "no service's load could be read");
+    held(
+        &outcome,
+        EventKind::NoMetrics,
+        "no service's load could be read",
+    );
 }
 
 #[test]
@@ -139,11 +175,19 @@ fn a_jump_is_believed_when_the_next_reading_confirms_it() {
 fn a_sudden_zero_is_a_counter_reset_until_it_lasts() {
     let mut world = World::settled();
     let outcome = world.cycle(&[0.0, 200.0]);
-    assert!(told(&outcome, EventKind::CounterReset), "{:?}", outcome.events);
+    assert!(
+        told(&outcome, EventKind::CounterReset),
+        "{:?}",
+        outcome.events
+    );
     assert!((outcome.demand["shop/cart"].reading_rps - 400.0).abs() < 1e-9);
     world.cycle(&[0.0, 200.0]);
     let outcome = world.cycle(&[0.0, 200.0]);
-    assert!(outcome.demand["shop/cart"].reading_rps.abs() < 1e-9, "{:?}", outcome.demand);
+    assert!(
+        outcome.demand["shop/cart"].reading_rps.abs() < 1e-9,
+        "{:?}",
+        outcome.demand
+    );
 }
 
 #[test]
@@ -184,7 +228,12 @@ fn stale_data_hold() {
         timestamp: world.now - 500.0,
     }];
     let outcome = world.observe(Ok(snapshot));
-    assert!(outcome.events.iter().any(|e| e.kind == EventKind::Stale && e.subject.as_deref() == Some("shop/cart")));
+    assert!(
+        outcome
+            .events
+            .iter()
+            .any(|e| e.kind == EventKind::Stale && e.subject.as_deref() == Some("shop/cart"))
+    );
 }
 
 #[test]
@@ -210,5 +259,9 @@ fn what_is_feasible_no_more_holds_and_says_why() {
     }
     let outcome = world.cycle(&[400.0 * 8.0, 200.0]);
     assert_eq!(outcome.decision.action, Action::Hold);
-    assert!(outcome.decision.rule.contains("shop/cart"), "{}", outcome.decision.rule);
+    assert!(
+        outcome.decision.rule.contains("shop/cart"),
+        "{}",
+        outcome.decision.rule
+    );
 }

@@ -1,6 +1,8 @@
 //! What the loop follows and what it lets pass.
 
-use ketscale_engine::control::{EventKind, NodeOutcome, CapacityReport, QuietHours, report_outcome};
+use ketscale_engine::control::{
+    CapacityReport, EventKind, NodeOutcome, QuietHours, report_outcome,
+};
 use ketscale_engine::plan::Action;
 use ketscale_engine::verify::verify;
 
@@ -23,12 +25,19 @@ fn noise_is_let_pass_and_steps_are_followed() {
     for _ in 0..7 * DAY {
         noisy(&mut world, 1.0);
     }
-    let rules: Vec<&str> = world.published.iter().map(|(_, plan)| plan.decision.rule.as_str()).collect();
+    let rules: Vec<&str> = world
+        .published
+        .iter()
+        .map(|(_, plan)| plan.decision.rule.as_str())
+        .collect();
     assert!(rules.is_empty(), "{rules:?}");
 
     let before = world.replicas("shop/cart");
     let published = (0..2).find(|_| noisy(&mut world, 1.3).decision.action == Action::Publish);
-    assert!(published.is_some(), "a step of 30 % is published within two cycles");
+    assert!(
+        published.is_some(),
+        "a step of 30 % is published within two cycles"
+    );
     assert!(world.replicas("shop/cart") > before);
 
     for _ in 0..DAY {
@@ -41,7 +50,10 @@ fn noise_is_let_pass_and_steps_are_followed() {
         noisy(&mut world, 1.3 * 0.6);
     }
     let first = world.published.first().map(|(at, _)| at - dropped);
-    assert!(first.is_some_and(|seconds| seconds < 15.0 * CYCLE), "{first:?}");
+    assert!(
+        first.is_some_and(|seconds| seconds < 15.0 * CYCLE),
+        "{first:?}"
+    );
     assert!(world.replicas("shop/cart") < before);
 }
 
@@ -51,7 +63,11 @@ fn a_cycle_in_which_nothing_changed_plans_nothing() {
     for _ in 0..100 {
         let outcome = world.cycle(&[400.0, 200.0]);
         assert!(!outcome.planned, "{}", outcome.decision.rule);
-        assert!(outcome.decision.rule.starts_with("held: nothing"), "{}", outcome.decision.rule);
+        assert!(
+            outcome.decision.rule.starts_with("held: nothing"),
+            "{}",
+            outcome.decision.rule
+        );
     }
 }
 
@@ -59,8 +75,17 @@ fn a_cycle_in_which_nothing_changed_plans_nothing() {
 fn what_is_published_verifies_and_carries_the_load() {
     let mut world = World::new();
     let first = world.cycle(&[400.0, 200.0]);
-    assert_eq!(first.decision.action, Action::Publish, "{}", first.decision.rule);
-    assert!(first.decision.rule.starts_with("the objective needs it"), "{}", first.decision.rule);
+    assert_eq!(
+        first.decision.action,
+        Action::Publish,
+        "{}",
+        first.decision.rule
+    );
+    assert!(
+        first.decision.rule.starts_with("the objective needs it"),
+        "{}",
+        first.decision.rule
+    );
     let plan = first.plan.unwrap();
     assert!(verify(plan.bytes()).is_ok());
     assert_eq!(plan.plan().decision, first.decision);
@@ -81,7 +106,11 @@ fn quiet_hours_hold_savings_but_not_what_the_objective_needs() {
     }
     assert!(world.published.is_empty());
     let held = world.cycle(&[240.0, 120.0]);
-    assert!(held.decision.rule.contains("quiet hours"), "{}", held.decision.rule);
+    assert!(
+        held.decision.rule.contains("quiet hours"),
+        "{}",
+        held.decision.rule
+    );
     for _ in 0..3 {
         world.cycle(&[700.0, 350.0]);
     }
@@ -100,7 +129,11 @@ fn savings_wait_for_the_end_of_quiet_hours() {
         world.cycle(&[240.0, 120.0]);
     }
     let at = world.published[0].0;
-    assert!((START + 3600.0..START + 3600.0 + CYCLE).contains(&at), "{}", at - START);
+    assert!(
+        (START + 3600.0..START + 3600.0 + CYCLE).contains(&at),
+        "{}",
+        at - START
+    );
 }
 
 #[test]
@@ -113,22 +146,50 @@ fn a_refused_offering_is_avoided_longer_each_time_until_it_is_provided() {
         reason: "InsufficientInstanceCapacity".to_owned(),
     };
     let fours = |world: &World| {
-        let nodes = world.problem.current.iter().flat_map(|current| &current.nodes);
-        nodes.filter(|node| node.offering == "four/z/on-demand").count()
+        let nodes = world
+            .problem
+            .current
+            .iter()
+            .flat_map(|current| &current.nodes);
+        nodes
+            .filter(|node| node.offering == "four/z/on-demand")
+            .count()
     };
     let before = fours(&world);
     for seconds in [300.0, 600.0, 1200.0] {
-        let events = report_outcome(&mut world.state, &report(NodeOutcome::Refused), world.now, &world.settings);
+        let events = report_outcome(
+            &mut world.state,
+            &report(NodeOutcome::Refused),
+            world.now,
+            &world.settings,
+        );
         assert_eq!(events[0].kind, EventKind::CapacityRefused);
-        assert!(events[0].message.contains(&format!("avoided for {seconds:.0} s")), "{}", events[0].message);
+        assert!(
+            events[0]
+                .message
+                .contains(&format!("avoided for {seconds:.0} s")),
+            "{}",
+            events[0].message
+        );
     }
     for _ in 0..3 {
         world.cycle(&[800.0, 400.0]);
     }
     let (_, plan) = world.published.last().expect("the load needs more");
-    assert!(plan.reasons.iter().any(|reason| reason.contains("InsufficientInstanceCapacity")), "{:?}", plan.reasons);
+    assert!(
+        plan.reasons
+            .iter()
+            .any(|reason| reason.contains("InsufficientInstanceCapacity")),
+        "{:?}",
+        plan.reasons
+    );
     assert_eq!(fours(&world), before);
-    let events = report_outcome(&mut world.state, &report(NodeOutcome::Provided), world.now, &world.settings);
+    let events = report_outcome(
+        &mut world.state,
+        &report(NodeOutcome::Provided),
+        world.now,
+        &world.settings,
+    );
     assert_eq!(events[0].kind, EventKind::CapacityProvided);
     for _ in 0..3 {
         world.cycle(&[1200.0, 600.0]);

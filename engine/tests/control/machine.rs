@@ -40,7 +40,12 @@ fn feed(world: &mut World, input: &Input) -> Outcome {
         Input::NoMetrics => world.observe(Err("timeout".to_owned())),
         Input::Gap(a, b) => {
             let paths = ["services.shop/cart.load.rps", "services.shop/ads.load.rps"];
-            let missing: Vec<&str> = paths.into_iter().zip([a, b]).filter(|(_, gap)| **gap).map(|(path, _)| path).collect();
+            let missing: Vec<&str> = paths
+                .into_iter()
+                .zip([a, b])
+                .filter(|(_, gap)| **gap)
+                .map(|(path, _)| path)
+                .collect();
             let snapshot = world.with_gaps(&[400.0, 200.0], &missing);
             world.observe(Ok(snapshot))
         }
@@ -109,7 +114,10 @@ fn a_state_that_was_read_back_behaves_the_same() {
         stopped.state = serde_json::from_slice(&text).unwrap();
         let (a, b) = (kept.cycle(&loads), stopped.cycle(&loads));
         assert_eq!(a.decision, b.decision);
-        assert_eq!(a.plan.map(|plan| plan.bytes().to_vec()), b.plan.map(|plan| plan.bytes().to_vec()));
+        assert_eq!(
+            a.plan.map(|plan| plan.bytes().to_vec()),
+            b.plan.map(|plan| plan.bytes().to_vec())
+        );
         assert_eq!(kept.state, stopped.state);
     }
 }

@@ -7,14 +7,20 @@ use proptest::prelude::*;
 const K: f64 = 2.0;
 
 fn weights() -> impl Strategy<Value = Weights> {
-    (-10.0..50.0_f64, 0.01..100.0_f64, 0.0..200.0_f64, 0.01..1000.0_f64).prop_map(
-        |(savings_usd_per_hour, total_usd_per_hour, disruption, total_disruption)| Weights {
-            savings_usd_per_hour,
-            total_usd_per_hour,
-            disruption,
-            total_disruption,
-        },
+    (
+        -10.0..50.0_f64,
+        0.01..100.0_f64,
+        0.0..200.0_f64,
+        0.01..1000.0_f64,
     )
+        .prop_map(
+            |(savings_usd_per_hour, total_usd_per_hour, disruption, total_disruption)| Weights {
+                savings_usd_per_hour,
+                total_usd_per_hour,
+                disruption,
+                total_disruption,
+            },
+        )
 }
 
 /// A uniform pool of `nodes` nodes with `pods` pods each, one of which is replaced at a price.
@@ -123,7 +129,8 @@ fn the_designs_own_examples_come_out() {
         }
         .score()
     };
-    for (savings, disruption, expected) in [(7.26, 3.0, 3.33), (4.84, 4.0, 1.67), (2.42, 8.0, 0.42)] {
+    for (savings, disruption, expected) in [(7.26, 3.0, 3.33), (4.84, 4.0, 1.67), (2.42, 8.0, 0.42)]
+    {
         assert!((score(savings, disruption) - expected).abs() < 0.005);
     }
 }

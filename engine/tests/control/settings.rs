@@ -68,19 +68,34 @@ forecast: {quantile: 2}
         (16, "spend.credits.a.name"),
         (17, "forecast.quantile"),
     ] {
-        assert!(told.contains(&expected), "{expected:?} is not told:\n{errors}");
+        assert!(
+            told.contains(&expected),
+            "{expected:?} is not told:\n{errors}"
+        );
     }
-    assert!(errors.to_string().contains("did you mean replan_seconds?"), "{errors}");
+    assert!(
+        errors.to_string().contains("did you mean replan_seconds?"),
+        "{errors}"
+    );
 }
 
 #[test]
 fn a_file_without_its_schema_is_refused() {
     let errors = read(b"replan_seconds: 5\n", "control.yaml").unwrap_err();
-    assert!(errors.to_string().contains("schema: is missing"), "{errors}");
+    assert!(
+        errors.to_string().contains("schema: is missing"),
+        "{errors}"
+    );
     let errors = read(b"schema: ketscale.problem/v1\n", "control.yaml").unwrap_err();
-    assert!(errors.to_string().contains("expected ketscale.control/v1"), "{errors}");
+    assert!(
+        errors.to_string().contains("expected ketscale.control/v1"),
+        "{errors}"
+    );
     let errors = read(b"", "control.yaml").unwrap_err();
-    assert!(errors.to_string().contains("control settings file"), "{errors}");
+    assert!(
+        errors.to_string().contains("control settings file"),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -92,7 +107,12 @@ fn every_key_of_the_schema_says_what_it_is() {
                 found.push(format!("{at}.{key}"));
             }
         }
-        for (name, definition) in schema.get("$defs").and_then(|d| d.as_object()).into_iter().flatten() {
+        for (name, definition) in schema
+            .get("$defs")
+            .and_then(|d| d.as_object())
+            .into_iter()
+            .flatten()
+        {
             undocumented(definition, name, found);
         }
     }

@@ -49,7 +49,10 @@ fn a_rate_is_shared_by_dominant_requests() {
     assert!(near(rate.total_usd_per_hour, 0.85));
     // n1: 2 of 4 cores each; n2: 3 cores and 1 of others'.
     let by_service = &rate.by_service;
-    assert!(near(by_service["a/big"], 0.25 / 2.0 + 0.25 * 0.75), "{by_service:?}");
+    assert!(
+        near(by_service["a/big"], 0.25 / 2.0 + 0.25 * 0.75),
+        "{by_service:?}"
+    );
     assert!(near(by_service["a/small"], 0.25 / 2.0));
     assert!(near(by_service["(other pods)"], 0.25 / 4.0));
     assert!(near(by_service["(empty nodes)"], 0.1));
@@ -76,10 +79,22 @@ fn spend_is_counted_to_the_end_of_the_month_and_begins_anew() {
     let report = ledger.report(now, Some(0.5), &settings).unwrap();
     assert_eq!(report.month, "2026-11");
     let counted = 0.85 * (72.0 - 1.0 / 3600.0);
-    assert!((report.month_usd - counted).abs() < 1e-6, "{}", report.month_usd);
-    assert!((report.month_end_usd - 0.85 * 72.0).abs() < 1e-6, "{}", report.month_end_usd);
+    assert!(
+        (report.month_usd - counted).abs() < 1e-6,
+        "{}",
+        report.month_usd
+    );
+    assert!(
+        (report.month_end_usd - 0.85 * 72.0).abs() < 1e-6,
+        "{}",
+        report.month_end_usd
+    );
     assert!((report.month_end_planned_usd.unwrap() - counted).abs() < 1e-3);
-    for parts in [&report.by_service_usd, &report.by_pool_usd, &report.by_provider_usd] {
+    for parts in [
+        &report.by_service_usd,
+        &report.by_pool_usd,
+        &report.by_provider_usd,
+    ] {
         let sum: f64 = parts.values().sum();
         assert!(near(sum, report.month_usd), "{parts:?}");
     }
@@ -87,7 +102,11 @@ fn spend_is_counted_to_the_end_of_the_month_and_begins_anew() {
     ledger.accrue(&problem, START + 73.0 * HOUR, &settings);
     let report = ledger.report(START + 73.0 * HOUR, None, &settings).unwrap();
     assert_eq!(report.month, "2026-12");
-    assert!((report.month_usd - 0.85).abs() < 1e-6, "{}", report.month_usd);
+    assert!(
+        (report.month_usd - 0.85).abs() < 1e-6,
+        "{}",
+        report.month_usd
+    );
     assert!((report.months_usd["2026-11"] - 0.85 * 72.0).abs() < 1e-6);
 }
 
@@ -101,12 +120,23 @@ fn each_share_of_the_budget_is_told_once_a_month() {
     let mut told = Vec::new();
     for hour in 0..(24 * 30) {
         let now = START + f64::from(hour) * HOUR;
-        told.extend(ledger.accrue(&problem, now, &settings).into_iter().map(|alert| (hour, alert)));
+        told.extend(
+            ledger
+                .accrue(&problem, now, &settings)
+                .into_iter()
+                .map(|alert| (hour, alert)),
+        );
     }
     let hours: Vec<i32> = told.iter().map(|(hour, _)| *hour).collect();
     // 0.85 USD/h: shares 0.5, 0.8 and 1 after 5, 8 and 10 hours of each month; December begins after 72.
     assert_eq!(hours, [5, 8, 10, 77, 80, 82], "{told:?}");
-    assert!(told[2].1.starts_with("100 % of the budget of 8.50 USD for 2026-11"), "{}", told[2].1);
+    assert!(
+        told[2]
+            .1
+            .starts_with("100 % of the budget of 8.50 USD for 2026-11"),
+        "{}",
+        told[2].1
+    );
 }
 
 #[test]
@@ -117,7 +147,11 @@ fn credits_are_used_up_by_expiry() {
         expires_at_seconds: hours.map(|hours| START + hours * HOUR),
     };
     let settings = Settings {
-        credits: vec![credit("for ever", 3.0, None), credit("soon", 1.0, Some(1.0)), credit("later", 1.0, Some(48.0))],
+        credits: vec![
+            credit("for ever", 3.0, None),
+            credit("soon", 1.0, Some(1.0)),
+            credit("later", 1.0, Some(48.0)),
+        ],
         ..Settings::default()
     };
     let (problem, mut ledger) = (fleet(), Ledger::default());

@@ -78,9 +78,9 @@ impl World {
         }
     }
 
-    /// A fleet that runs what its load needs, after some cycles.
+    /// A fleet that runs what its load needs, after a steady day and some cycles.
     pub fn settled() -> Self {
-        let mut world = Self::new();
+        let mut world = Self::with_noisy_past(0.0);
         for _ in 0..20 {
             world.cycle(&[400.0, 200.0]);
         }
@@ -94,7 +94,9 @@ impl World {
         let mut past = |mean: f64| Series {
             start_seconds: START - 86_400.0,
             step_seconds: 300.0,
-            values: (0..288).map(|_| Some(world.noisy(mean, deviation))).collect(),
+            values: (0..288)
+                .map(|_| Some(world.noisy(mean, deviation)))
+                .collect(),
         };
         let (cart, ads) = (past(400.0), past(200.0));
         let history = [("shop/cart".to_owned(), cart), ("shop/ads".to_owned(), ads)];
@@ -157,7 +159,12 @@ impl World {
         let (state, outcome) = step(state, observation, self.now, &self.settings, &mut context);
         self.state = state;
         if outcome.decision.action != Action::Hold {
-            let plan = outcome.plan.as_ref().expect("a published plan is there").plan().clone();
+            let plan = outcome
+                .plan
+                .as_ref()
+                .expect("a published plan is there")
+                .plan()
+                .clone();
             self.carry_out(&plan);
             self.published.push((self.now, plan));
         }
@@ -191,7 +198,11 @@ impl World {
 
     /// Replicas of a service on the nodes.
     pub fn replicas(&self, service: &str) -> u32 {
-        let nodes = self.problem.current.iter().flat_map(|current| &current.nodes);
+        let nodes = self
+            .problem
+            .current
+            .iter()
+            .flat_map(|current| &current.nodes);
         nodes.filter_map(|node| node.pods.get(service)).sum()
     }
 

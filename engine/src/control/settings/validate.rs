@@ -27,9 +27,14 @@ pub(super) fn mistakes(settings: &Settings) -> Mistakes {
             mistakes.add(&list.item(index), message);
         }
     }
-    for mistake in settings.forecast.mistakes() {
-        let (key, message) = mistake.split_once(": ").unwrap_or(("", &mistake));
-        mistakes.add(&top.key("forecast").key(key), message);
+    for (section, told) in [
+        ("forecast", settings.forecast.mistakes()),
+        ("warning", settings.warning.mistakes()),
+    ] {
+        for mistake in told {
+            let (key, message) = mistake.split_once(": ").unwrap_or(("", &mistake));
+            mistakes.add(&top.key(section).key(key), message);
+        }
     }
     settings.spend.check(&mut mistakes, &top.key("spend"));
     mistakes
@@ -38,25 +43,53 @@ pub(super) fn mistakes(settings: &Settings) -> Mistakes {
 fn seconds(mistakes: &mut Mistakes, settings: &Settings) {
     let top = At::Top;
     let positive = [
-        ("demand", "history_step_seconds", settings.demand.history_step_seconds),
+        (
+            "demand",
+            "history_step_seconds",
+            settings.demand.history_step_seconds,
+        ),
         ("demand", "history_seconds", settings.demand.history_seconds),
         ("intake", "stale_seconds", settings.intake.stale_seconds),
         ("fallback", "after_seconds", settings.fallback.after_seconds),
-        ("fallback", "window_seconds", settings.fallback.window_seconds),
-        ("capacity", "backoff_seconds", settings.capacity.backoff_seconds),
-        ("capacity", "most_backoff_seconds", settings.capacity.most_backoff_seconds),
+        (
+            "fallback",
+            "window_seconds",
+            settings.fallback.window_seconds,
+        ),
+        (
+            "capacity",
+            "backoff_seconds",
+            settings.capacity.backoff_seconds,
+        ),
+        (
+            "capacity",
+            "most_backoff_seconds",
+            settings.capacity.most_backoff_seconds,
+        ),
     ];
     for (section, key, seconds) in positive {
         value::positive(mistakes, &top.key(section).key(key), seconds);
     }
-    value::positive(mistakes, &top.key("replan_seconds"), settings.replan_seconds);
+    value::positive(
+        mistakes,
+        &top.key("replan_seconds"),
+        settings.replan_seconds,
+    );
     let not_negative = [
         ("demand", "horizon_seconds", settings.demand.horizon_seconds),
         ("intake", "skew_seconds", settings.intake.skew_seconds),
         ("intake", "gap_seconds", settings.intake.gap_seconds),
         ("judge", "cooldown_seconds", settings.judge.cooldown_seconds),
-        ("scale_up", "stabilization_seconds", settings.up_window_seconds()),
-        ("scale_down", "stabilization_seconds", settings.down_window_seconds()),
+        (
+            "scale_up",
+            "stabilization_seconds",
+            settings.up_window_seconds(),
+        ),
+        (
+            "scale_down",
+            "stabilization_seconds",
+            settings.down_window_seconds(),
+        ),
     ];
     for (section, key, seconds) in not_negative {
         value::not_negative(mistakes, &top.key(section).key(key), seconds);
@@ -78,8 +111,16 @@ const MOST_VALUES: f64 = 100_000.0;
 
 fn ratios(mistakes: &mut Mistakes, settings: &Settings) {
     let top = At::Top;
-    value::share(mistakes, &top.key("demand").key("tolerance"), settings.demand.tolerance);
-    value::share(mistakes, &top.key("judge").key("min_saving"), settings.judge.min_saving);
+    value::share(
+        mistakes,
+        &top.key("demand").key("tolerance"),
+        settings.demand.tolerance,
+    );
+    value::share(
+        mistakes,
+        &top.key("judge").key("min_saving"),
+        settings.judge.min_saving,
+    );
     value::positive(mistakes, &top.key("judge").key("k"), settings.judge.k);
     let factor = settings.intake.jump_factor;
     value::positive(mistakes, &top.key("intake").key("jump_factor"), factor);
@@ -92,7 +133,11 @@ fn ratios(mistakes: &mut Mistakes, settings: &Settings) {
 fn counts(mistakes: &mut Mistakes, settings: &Settings) {
     let top = At::Top;
     let counts = [
-        ("demand", "confirm_readings", settings.demand.confirm_readings),
+        (
+            "demand",
+            "confirm_readings",
+            settings.demand.confirm_readings,
+        ),
         ("intake", "jump_readings", settings.intake.jump_readings),
         ("intake", "zero_readings", settings.intake.zero_readings),
     ];
@@ -110,7 +155,10 @@ fn counts(mistakes: &mut Mistakes, settings: &Settings) {
 fn policies(mistakes: &mut Mistakes, at: &At<'_>, rules: &Rules) {
     let list = at.key("policies");
     if rules.policies.len() > 16 {
-        mistakes.add(&list, format!("{} policies, at most 16", rules.policies.len()));
+        mistakes.add(
+            &list,
+            format!("{} policies, at most 16", rules.policies.len()),
+        );
     }
     for (index, policy) in rules.policies.iter().enumerate() {
         let at = list.item(index);
