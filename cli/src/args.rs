@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
+    /// Forecast a load from its history, with intervals and how the method did on the recent past.
+    Forecast(ForecastArgs),
 }
 
 #[derive(Debug, Args)]
@@ -481,6 +483,29 @@ pub(crate) struct PackArgs {
     /// What to print.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForecastArgs {
+    /// The history as CSV: a header `time,value`, times as RFC 3339, `YYYY-MM-DD HH:MM:SS` (UTC) or Unix seconds, ascending; what is
+    /// missing is a gap. `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Hours to forecast, beginning just after the last value.
+    #[arg(long, value_name = "HOURS", default_value = "2", value_parser = seconds)]
+    pub(crate) hours: f64,
+    /// Quantile of the upper end of the interval, in [0.5, 1); the lower end is at 1 − quantile.
+    #[arg(long, value_name = "SHARE", default_value = "0.9")]
+    pub(crate) quantile: f64,
+    /// Forecast at every step of the last hours as if what came after were not known, and say how these forecasts did.
+    #[arg(long, value_name = "HOURS", value_parser = seconds)]
+    pub(crate) evaluate_hours: Option<f64>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+    /// Where to draw history and forecast as well, as SVG.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
 }
 
 /// How to print.

@@ -8,6 +8,7 @@ mod diff;
 mod evaluate;
 mod explain;
 mod export;
+mod forecast;
 mod generate;
 mod init;
 mod live;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Completions(args) => completions::run(&args),
+        Command::Forecast(args) => forecast::run(&args),
     }
 }
 

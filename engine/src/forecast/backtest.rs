@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Method;
 use super::history::as_f64;
 use super::residuals::Judged;
 use super::trial::Errors;
@@ -29,8 +30,24 @@ pub struct Backtest {
     pub nominal_coverage: f64,
     /// Share of values not above the upper quantile, which should be the quantile.
     pub upper_coverage: f64,
+    /// All methods that were tried, the simplest first; one of a kind may be there with several seasons.
+    pub tried: Vec<Tried>,
     /// The same by lead, ascending.
     pub by_lead: Vec<Accuracy>,
+}
+
+/// How a method did up to the horizon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tried {
+    /// The method.
+    pub method: Method,
+    /// Its seasons in seconds.
+    pub seasons_seconds: Vec<f64>,
+    /// MAPE.
+    pub mape: Option<f64>,
+    /// WAPE.
+    pub wape: Option<f64>,
 }
 
 /// How the method did at one lead.
@@ -57,6 +74,7 @@ pub struct Accuracy {
 
 impl Backtest {
     pub(super) fn new(
+        tried: Vec<Tried>,
         by_lead: Vec<Accuracy>,
         errors: &Errors,
         naive: &Errors,
@@ -84,6 +102,7 @@ impl Backtest {
             coverage: compared(|accuracy| accuracy.coverage),
             nominal_coverage: 2.0 * quantile - 1.0,
             upper_coverage: compared(|accuracy| accuracy.upper_coverage),
+            tried,
             by_lead,
         }
     }

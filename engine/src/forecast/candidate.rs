@@ -64,6 +64,15 @@ impl Model {
         }
     }
 
+    /// Its periods in steps.
+    pub(super) fn periods(&self) -> &[usize] {
+        match self {
+            Self::Naive | Self::Ets => &[],
+            Self::SeasonalNaive(period) => std::slice::from_ref(period),
+            Self::Mstl(periods) => periods,
+        }
+    }
+
     /// The curve over the next `reach` steps; the first `k` values are the same for every reach above `k`. `None` where the method fails on this past.
     pub(super) fn curve(&self, past: &[Option<f64>], reach: usize) -> Option<Curve> {
         match self {

@@ -5,7 +5,7 @@ use super::correction::Correction;
 use super::history::{History, as_f64, count};
 use super::residuals::Residuals;
 use super::trial::{Errors, Test, Trial};
-use super::{Accuracy, Backtest, Forecast, Method, Settings};
+use super::{Accuracy, Backtest, Forecast, Method, Settings, Tried};
 use crate::series::Series;
 
 /// Fewest measured values on either side of the first origin; with fewer there is no test.
@@ -60,7 +60,6 @@ impl Fit {
             .fold((f64::INFINITY, 0.0_f64), |(least, most), value| {
                 (least.min(*value), most.max(*value))
             });
-        let naive = trials.first();
         let fit = |method, curve: Curve, correction: Correction| Self {
             method,
             level: correction.level(&curve.errors),
@@ -71,13 +70,13 @@ impl Fit {
             scale,
             backtest: None,
         };
-        let Some(((trial, curve), naive)) = chosen.zip(naive) else {
+        let Some((trial, curve)) = chosen else {
             let curve = Model::Naive.curve(&values, reach).unwrap_or_default();
             return fit(Method::Naive, curve, Correction::FULL);
         };
         let residuals = Residuals::new(&trial.leads);
         let backtest = (residuals.as_ref())
-            .map(|residuals| backtest(trial, naive, residuals, past.step_seconds, settings));
+            .map(|residuals| backtest(trial, &trials, residuals, past.step_seconds, settings));
         Self {
             residuals,
             backtest,
@@ -161,12 +160,21 @@ fn best(trials: &[Trial]) -> Vec<&Trial> {
 
 fn backtest(
     trial: &Trial,
-    naive: &Trial,
+    trials: &[Trial],
     residuals: &Residuals,
     step_seconds: f64,
     settings: &Settings,
 ) -> Backtest {
     let upper = settings.upper_quantile();
+    let naive = trials.first().unwrap_or(trial);
+    let tried = trials.iter().map(|trial| Tried {
+        method: trial.model.method(),
+        seasons_seconds: (trial.model.periods().iter())
+            .map(|period| as_f64(*period) * step_seconds)
+            .collect(),
+        mape: trial.errors.mape(),
+        wape: trial.errors.wape(),
+    });
     let mut by_lead = Vec::new();
     for (lead, naive) in trial.leads.iter().zip(&naive.leads) {
         let (errors, naive) = (Errors::of(&lead.pairs), Errors::of(&naive.pairs));
@@ -179,6 +187,7 @@ fn backtest(
         ));
     }
     Backtest::new(
+        tried.collect(),
         by_lead,
         &trial.errors,
         &naive.errors,

@@ -146,8 +146,10 @@ fn fitted_range(series: &Series, settings: &Settings) -> (usize, usize) {
     }
     // A value belongs to the multiple that it ends by; times may be a rounding error off.
     let steps_to = |seconds: f64| (seconds - series.start_seconds) / step;
-    let begin = (series.start_seconds / refit).ceil() * refit;
-    let end = (series.end_seconds() / refit).floor() * refit;
+    // Both ends move on at the same time where the series is a whole number of refits long: so the first multiple after the start, not at it.
+    let multiples = |seconds: f64| (seconds / refit + 1e-9).floor();
+    let begin = (multiples(series.start_seconds) + 1.0) * refit;
+    let end = multiples(series.end_seconds()) * refit;
     let from = to_index((steps_to(begin) - 1e-6).ceil());
     let to = to_index((steps_to(end) + 1e-6).floor()).min(whole.end);
     (from.min(to), to)

@@ -26,8 +26,10 @@
 
 mod backtest;
 mod candidate;
+mod chart;
 mod correction;
 mod demand;
+mod evaluate;
 mod fit;
 mod forecaster;
 mod history;
@@ -42,8 +44,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::backtest::{Accuracy, Backtest};
+pub use self::backtest::{Accuracy, Backtest, Tried};
+pub use self::chart::chart;
 pub use self::demand::{Demand, demand};
+pub use self::evaluate::{Evaluation, evaluate};
 pub use self::forecaster::Forecaster;
 pub use self::settings::Settings;
 use crate::series::Series;

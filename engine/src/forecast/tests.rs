@@ -108,8 +108,12 @@ proptest! {
         let of = |quantile| forecast(&series, 12, &Settings { quantile, ..Settings::default() });
         let (narrow, wide) = (of(low.min(high)), of(low.max(high)));
         prop_assert_eq!(&narrow.median, &wide.median);
-        prop_assert!(narrow.upper.iter().zip(&wide.upper).all(|(narrow, wide)| narrow <= wide));
-        prop_assert!(narrow.lower.iter().zip(&wide.lower).all(|(narrow, wide)| narrow >= wide));
+        for step in 0..narrow.median.len() {
+            // Interpolated quantiles are a rounding error apart.
+            let rounding = 1e-12 * wide.upper[step];
+            prop_assert!(narrow.upper[step] <= wide.upper[step] + rounding);
+            prop_assert!(narrow.lower[step] >= wide.lower[step] - rounding);
+        }
     }
 
     /// By powers of two every step of the calculation is the same, exponents apart.
