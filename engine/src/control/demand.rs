@@ -14,6 +14,7 @@ use super::Settings;
 use super::belief::{Belief, Sample};
 use super::rules::PastChange;
 use crate::fleet::tolerates;
+use crate::forecast::Method;
 use crate::problem::{ProblemFile, Service};
 use crate::series::Series;
 
@@ -86,7 +87,7 @@ pub struct ServiceDemand {
     /// Seconds from an order to ready pods: start-up of the slowest pool that it may run in, and readiness.
     pub lead_seconds: f64,
     /// How the forecast was made.
-    pub method: String,
+    pub method: Method,
 }
 
 impl ServiceMemory {

@@ -42,6 +42,7 @@ use crate::planner::{self, Limits};
 use crate::snapshot::Snapshot;
 use crate::spend;
 use crate::verify::VerifiedPlan;
+use crate::warning::Warning;
 
 pub use acting::swallows;
 pub use belief::{Belief, Sample};
@@ -91,6 +92,8 @@ pub struct Outcome {
     pub demand: BTreeMap<String, ServiceDemand>,
     /// Services that stay as they are in this cycle, with the reason.
     pub held: BTreeMap<String, String>,
+    /// What is expected to become too little, or has changed; empty where nothing was believed.
+    pub warnings: Vec<Warning>,
     /// What happened, in order; conditions that last are told when they begin.
     pub events: Vec<Event>,
     /// What is spent now and is expected until the end of the month; absent before the first good snapshot.

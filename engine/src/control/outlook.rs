@@ -20,12 +20,14 @@ pub(super) fn outlook(
     reading_rps: f64,
     times: Times,
     settings: &Settings,
-) -> (Outlook, String) {
-    let ahead =
-        times.now_seconds + times.lead_seconds + times.horizon_seconds - history.end_seconds();
+) -> (Outlook, Forecast) {
+    // As far as warnings look, too.
+    let horizon = (times.lead_seconds + times.horizon_seconds).max(settings.horizon_seconds);
+    let ahead = times.now_seconds + horizon - history.end_seconds();
     let steps = (ahead / history.step_seconds).ceil().clamp(1.0, MOST_STEPS) as usize;
     let forecast = forecaster.forecast(service, history, steps, settings);
-    of(&forecast, times).unwrap_or_else(|| (constant(reading_rps), "reading".to_owned()))
+    let outlook = of(&forecast, times).unwrap_or_else(|| constant(reading_rps));
+    (outlook, forecast)
 }
 
 /// When a forecast is looked at.
@@ -37,7 +39,7 @@ pub(super) struct Times {
     pub(super) horizon_seconds: f64,
 }
 
-fn of(forecast: &Forecast, times: Times) -> Option<(Outlook, String)> {
+fn of(forecast: &Forecast, times: Times) -> Option<Outlook> {
     let Times {
         now_seconds,
         lead_seconds,
@@ -49,14 +51,13 @@ fn of(forecast: &Forecast, times: Times) -> Option<(Outlook, String)> {
         lead_seconds,
         lead_seconds + horizon_seconds,
     )?;
-    let outlook = Outlook {
+    Some(Outlook {
         median_rps: *forecast.median.first()?,
         lower_rps: *forecast.lower.first()?,
         upper_rps: *forecast.upper.first()?,
         up_rps: demand.up,
         down_rps: demand.down,
-    };
-    Some((outlook, demand.method.to_string()))
+    })
 }
 
 /// The same load for ever.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::quiet::QuietHours;
 use super::rules::Rules;
-use crate::{forecast, spend};
+use crate::{forecast, spend, warning};
 
 pub use read::{json_schema, read};
 
@@ -32,6 +32,9 @@ pub struct Settings {
     /// How load is forecast.
     #[serde(default)]
     pub forecast: forecast::Settings,
+    /// What early warnings are given for.
+    #[serde(default)]
+    pub warning: warning::Settings,
     /// Which readings are believed.
     #[serde(default)]
     pub intake: IntakeSettings,
@@ -150,6 +153,7 @@ impl Default for Settings {
             replan_seconds: fifteen_minutes(),
             demand: DemandSettings::default(),
             forecast: forecast::Settings::default(),
+            warning: warning::Settings::default(),
             intake: IntakeSettings::default(),
             fallback: FallbackSettings::default(),
             judge: JudgeSettings::default(),

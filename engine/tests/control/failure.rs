@@ -42,7 +42,7 @@ fn no_metrics_hold_the_last_good_plan_with_its_age() {
 
 #[test]
 fn safe_replicas_are_published_once_after_the_set_age() {
-    let mut world = World::new();
+    let mut world = World::settled();
     // The past needed more than what runs in the end.
     for _ in 0..5 {
         world.cycle(&[600.0, 200.0]);
@@ -197,6 +197,7 @@ fn clocks_that_disagree_hold() {
     snapshot.taken_at_seconds += 120.0;
     let outcome = world.observe(Ok(snapshot));
     held(&outcome, EventKind::ClockSkew, "in the future");
+    world.cycle(&[400.0, 200.0]);
     let mut snapshot = world.snapshot(&[400.0, 200.0]);
     snapshot.taken_at_seconds -= 200.0;
     let outcome = world.observe(Ok(snapshot));
@@ -210,7 +211,7 @@ fn clocks_that_disagree_hold() {
 #[test]
 fn stale_data_hold() {
     let mut world = World::settled();
-    world.now += 1000.0;
+    world.now += 500.0;
     let mut snapshot = world.snapshot(&[400.0, 200.0]);
     snapshot.taken_at_seconds -= 400.0;
     let outcome = world.observe(Ok(snapshot));

@@ -132,10 +132,11 @@ fn the_state_does_not_grow() {
     for cycle in 0..3000_usize {
         let loads = [world.noisy(400.0, 0.02), world.noisy(200.0, 0.02)];
         world.cycle(&loads);
-        if cycle == 999 {
+        if cycle == 1999 {
             at[0] = size(&world);
         }
     }
     at[1] = size(&world);
-    assert!(at[1] < at[0] + at[0] / 10, "{at:?} bytes");
+    // Hours of the ledger are kept for a month, at some thirty bytes each.
+    assert!(at[1] < at[0] + 2000, "{at:?} bytes");
 }

@@ -78,9 +78,9 @@ impl World {
         }
     }
 
-    /// A fleet that runs what its load needs, after some cycles.
+    /// A fleet that runs what its load needs, after a steady day and some cycles.
     pub fn settled() -> Self {
-        let mut world = Self::new();
+        let mut world = Self::with_noisy_past(0.0);
         for _ in 0..20 {
             world.cycle(&[400.0, 200.0]);
         }

@@ -27,9 +27,14 @@ pub(super) fn mistakes(settings: &Settings) -> Mistakes {
             mistakes.add(&list.item(index), message);
         }
     }
-    for mistake in settings.forecast.mistakes() {
-        let (key, message) = mistake.split_once(": ").unwrap_or(("", &mistake));
-        mistakes.add(&top.key("forecast").key(key), message);
+    for (section, told) in [
+        ("forecast", settings.forecast.mistakes()),
+        ("warning", settings.warning.mistakes()),
+    ] {
+        for mistake in told {
+            let (key, message) = mistake.split_once(": ").unwrap_or(("", &mistake));
+            mistakes.add(&top.key(section).key(key), message);
+        }
     }
     settings.spend.check(&mut mistakes, &top.key("spend"));
     mistakes
