@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ketscale_engine::baseline::Tool;
 use ketscale_engine::planner::Solver;
 use ketscale_engine::problem::{Provider, Quantity, Setting};
+use ketscale_engine::replay::Policy;
 
 /// Seconds after which a plan is cut by the clock, unless stated otherwise.
 pub(crate) const DEFAULT_TIME_LIMIT_SECONDS: f64 = 30.0;
@@ -51,6 +53,8 @@ pub(crate) enum Command {
     Pack(PackArgs),
     /// Write a model file of a well-known family, or a problem file with a fleet made up to a size.
     Generate(GenerateArgs),
+    /// Replay a past load: what each policy would have cost, and how it would have served.
+    Replay(ReplayArgs),
     /// Answer requests for plans over gRPC.
     Serve(ServeArgs),
     /// Print a completion script for a shell.
@@ -479,6 +483,47 @@ pub(crate) struct PackArgs {
     /// What to print.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("source").required(true))]
+pub(crate) struct ReplayArgs {
+    /// The problem file whose fleet meets the loads; `-` is standard input.
+    #[arg(value_name = "PROBLEM", required_unless_present = "snapshots")]
+    pub(crate) file: Option<PathBuf>,
+    /// Loads over time, as CSV: time,service,rps, or time and a column for each service. Times are RFC 3339, YYYY-MM-DD HH:MM:SS in UTC, or
+    /// seconds since 1970; services that are not named keep the problem's load.
+    #[arg(long, value_name = "CSV", group = "source", requires = "file")]
+    pub(crate) loads: Option<PathBuf>,
+    /// Folder of snapshot files (`*.json`): the fleet of the first one meets the loads of all.
+    #[arg(long, value_name = "DIR", group = "source", conflicts_with = "file")]
+    pub(crate) snapshots: Option<PathBuf>,
+    /// Who runs the fleet: ketscale, and hpa- with a target of CPU use over request in percent.
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        default_value = "hpa-50,hpa-60,hpa-70,hpa-80,ketscale"
+    )]
+    pub(crate) policies: Vec<Policy>,
+    /// The node autoscaler beside the HPAs: karpenter, cluster_autoscaler_price or cluster_autoscaler_least_waste.
+    #[arg(long, value_name = "NAME", default_value = "karpenter", value_parser = tool)]
+    pub(crate) node_autoscaler: Tool,
+    /// Prices of your own, as CSV; see `ketscale catalog --help`.
+    #[arg(long, value_name = "CSV")]
+    pub(crate) prices: Option<PathBuf>,
+    /// Where to draw load, replicas and cost over time, as SVG. Default: nowhere.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chart: Option<PathBuf>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+fn tool(text: &str) -> Result<Tool, String> {
+    let names = || Tool::ALL.map(Tool::as_str);
+    let found = Tool::ALL.into_iter().find(|tool| tool.as_str() == text);
+    found.ok_or_else(|| format!("expected one of {}", names().join(", ")))
 }
 
 /// How to print.

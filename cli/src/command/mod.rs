@@ -14,6 +14,7 @@ mod live;
 mod minimize;
 mod pack;
 mod plan;
+mod replay;
 mod schema;
 mod serve;
 mod verify;
@@ -37,6 +38,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Minimize(args) => minimize::run(&args),
         Command::Pack(args) => pack::run(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Completions(args) => completions::run(&args),
     }
