@@ -252,6 +252,8 @@ pub(crate) enum SchemaOf {
     Problem,
     /// What `plan` writes.
     Plan,
+    /// Settings of the control loop.
+    Control,
 }
 
 #[derive(Debug, Args)]
@@ -506,6 +508,18 @@ pub(crate) struct ReplayArgs {
         default_value = "hpa-50,hpa-60,hpa-70,hpa-80,ketscale"
     )]
     pub(crate) policies: Vec<Policy>,
+    /// Settings of Ketscale's control loop, as `ketscale schema control` has them. Default: their defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) control: Option<PathBuf>,
+    /// Seconds from one cycle of Ketscale's control loop to the next.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) cycle: f64,
+    /// Most work units of each of Ketscale's plans (about a microsecond each).
+    #[arg(long, value_name = "UNITS", default_value = "100000")]
+    pub(crate) work_limit: u64,
+    /// Seed of everything random.
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    pub(crate) seed: u64,
     /// The node autoscaler beside the HPAs: karpenter, cluster_autoscaler_price or cluster_autoscaler_least_waste.
     #[arg(long, value_name = "NAME", default_value = "karpenter", value_parser = tool)]
     pub(crate) node_autoscaler: Tool,

@@ -413,6 +413,7 @@ fn schemas_are_json_schemas() {
         (vec![], "services"),
         (vec!["problem"], "services"),
         (vec!["plan"], "certificate"),
+        (vec!["control"], "quiet_hours"),
     ] {
         let run = ketscale(&[vec!["schema"], of].concat()).exits(0);
         let schema: Value = serde_json::from_slice(&run.stdout).unwrap();

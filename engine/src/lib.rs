@@ -39,6 +39,11 @@ pub mod problem;
 pub mod series;
 pub mod snapshot;
 
+// What comes next.
+pub mod forecast;
+pub mod learn;
+pub mod warning;
+
 // What it means.
 pub mod cost;
 pub mod feasibility;
@@ -60,6 +65,7 @@ pub mod surrogate;
 pub mod vector_packing;
 
 // How it is carried out, checked and told.
+pub mod control;
 pub mod diff;
 pub mod explain;
 pub mod export;
@@ -67,5 +73,6 @@ pub mod plan;
 pub mod planner;
 pub mod replay;
 pub mod scheduler;
+pub mod spend;
 pub mod steps;
 pub mod verify;

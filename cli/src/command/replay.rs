@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use ketscale_engine::catalogue::Catalogue;
+use ketscale_engine::control;
+use ketscale_engine::planner;
 use ketscale_engine::problem::{self, InputErrors, ProblemFile};
 use ketscale_engine::replay::{
     MAX_LOADS_BYTES, PolicyReport, ReplayError, Report, Settings, Trace, chart, read_loads,
@@ -16,16 +18,16 @@ use crate::exit::{Exit, Failure};
 use crate::report::table::{section, table, thousands};
 use crate::{input, output};
 
+/// Largest file of control settings that is read.
+const MAX_CONTROL_BYTES: usize = 1 << 20;
+
 /// Largest snapshot file that is read.
 const MAX_SNAPSHOT_BYTES: usize = 256 << 20;
 
 pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let catalogue = input::catalogue(args.prices.as_deref())?;
     let source = source(args, &catalogue)?;
-    let settings = Settings {
-        policies: args.policies.clone(),
-        node_autoscaler: args.node_autoscaler,
-    };
+    let settings = settings(args)?;
     let refuse = |error: ReplayError| match error {
         ReplayError::Problem(issues) => Failure::input(InputErrors {
             file: source.name.clone(),
@@ -42,6 +44,27 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         Format::Table => shown(&found.report, &source.notes),
     })?;
     Ok(Exit::Yes)
+}
+
+fn settings(args: &ReplayArgs) -> Result<Settings, Failure> {
+    let control = match &args.control {
+        None => control::Settings::default(),
+        Some(path) => {
+            let bytes = input::read(path, MAX_CONTROL_BYTES)?;
+            control::read(&bytes, &input::name_of(path)).map_err(Failure::input)?
+        }
+    };
+    Ok(Settings {
+        policies: args.policies.clone(),
+        node_autoscaler: args.node_autoscaler,
+        control,
+        planner: planner::Settings {
+            seed: args.seed,
+            ..planner::Settings::default()
+        },
+        work_limit: args.work_limit,
+        cycle_seconds: args.cycle,
+    })
 }
 
 /// What is replayed.

@@ -1,7 +1,7 @@
 //! `ketscale schema`: the JSON Schema of a file format.
 
 use ketscale_engine::plan::Plan;
-use ketscale_engine::problem;
+use ketscale_engine::{control, problem};
 
 use super::json;
 use crate::args::{SchemaArgs, SchemaOf};
@@ -11,6 +11,7 @@ use crate::output;
 pub(super) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
     output::print(match args.of {
         SchemaOf::Problem => json(&problem::json_schema())?,
+        SchemaOf::Control => json(&control::json_schema())?,
         SchemaOf::Plan => json(&schemars::schema_for!(Plan))?,
     })?;
     Ok(Exit::Yes)

@@ -60,6 +60,30 @@ pub(super) fn levels(
     (levels, least, note)
 }
 
+/// Whether so many replicas of a service, all of them together, carry a load, survive what it must survive and keep a hard latency
+/// objective, whatever its bounds; true where load is not modelled.
+pub(crate) fn carries(service: &problem::Service, rps: f64, replicas: u32) -> bool {
+    let Some(capacity) = &service.capacity else {
+        return true;
+    };
+    let load = Load { rps };
+    let now = service.clusters.values().map(|bounds| bounds.now).sum();
+    let cpu = service
+        .requests
+        .get("cpu")
+        .and_then(problem::Quantity::milli);
+    let model = Model {
+        rps,
+        capacity,
+        cpu_request_mcores: cpu.unwrap_or(0),
+        objective: objective(service, &load, capacity, now).0,
+        slo_is_soft: false,
+    };
+    let survives =
+        service.placement.survive == Survive::None || replicas == 0 || model.carries(replicas - 1);
+    model.is_admissible(replicas) && survives
+}
+
 fn unmodelled(replicas: u32, admissible: bool) -> Level {
     Level {
         replicas,

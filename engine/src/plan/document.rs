@@ -206,8 +206,8 @@ pub struct Branch {
 #[serde(deny_unknown_fields)]
 pub struct Candidate {
     /// A stock tool, `cluster_autoscaler_least_waste`, `cluster_autoscaler_price` or `karpenter`; `baseline`, the cheapest of these
-    /// (of those with the fewest pods pending), and `baseline_repaired`; or `exact`, `qaoa`, `anneal`, `uniform`, `enumerate` or
-    /// `unchanged`.
+    /// (of those with the fewest pods pending), and `baseline_repaired`; `exact`, `qaoa`, `anneal`, `uniform`, `enumerate` or
+    /// `unchanged`; or `partial`, the part of the best one's changes that a control loop carries out.
     pub solver: String,
     /// What became of it: `chosen`, `feasible`, `violates`, `none`, `failed`, `stopped`.
     pub outcome: String,

@@ -70,7 +70,7 @@ pub(super) fn published(
 }
 
 /// Sets the digest; the reason when `verify` refuses the bytes.
-fn seal(plan: &Plan) -> Result<VerifiedPlan, String> {
+pub(super) fn seal(plan: &Plan) -> Result<VerifiedPlan, String> {
     let bytes = plan::to_bytes(plan).map_err(|error| error.to_string())?;
     verify(&bytes).map_err(|findings| {
         let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
@@ -152,7 +152,8 @@ impl Plan {
     }
 }
 
-fn fill(
+/// Everything that follows from the placement, with the decision that a single run takes.
+pub(super) fn fill(
     plan: &mut Plan,
     original: &Fleet,
     fleet: &Fleet,

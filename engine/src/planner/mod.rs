@@ -5,12 +5,14 @@ mod assemble;
 mod candidates;
 mod conflict;
 mod held;
+mod revise;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use crate::limits::Limits;
 pub use held::cost_at_replicas;
+pub use revise::{decided, partial};
 
 use crate::fleet::{self, Fleet};
 use crate::limits::Meter;

@@ -1,18 +1,22 @@
-//! Checks a document against the JSON Schema of the problem file.
+//! Checks a document against the JSON Schema of its format, such as the problem file's.
 //!
 //! Only the keywords that the generated schema uses are known, which a test holds. A general validator would be shorter
 //! here, but those that tell all errors build them all first: gigabytes for a hostile file, where this stops at the last one told.
 
-use std::sync::LazyLock;
-
 use serde_json::{Map, Value};
 
-use super::document::SCHEMA;
 use super::expected::{Expected, quoted};
 use super::issue::{Mistake, Mistakes, Place, Step, suggestion};
-use super::schema::json_schema;
 
-static SCHEMA_VALUE: LazyLock<Value> = LazyLock::new(json_schema);
+/// A file format.
+pub(crate) struct Format<'a> {
+    /// The only value of its `schema` key.
+    pub(crate) schema: &'a str,
+    /// What a file of it holds, in a word.
+    pub(crate) noun: &'a str,
+    /// Its JSON Schema.
+    pub(crate) json_schema: &'a Value,
+}
 
 /// What a mistake against the schema leaves of the document for further checks.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,30 +30,33 @@ pub(super) enum Remedy {
 }
 
 /// The mistakes of the document against the schema, and the remedy of each one kept.
-pub(super) fn check(document: &Value) -> (Mistakes, Vec<Remedy>) {
+pub(super) fn check(format: &Format<'_>, document: &Value) -> (Mistakes, Vec<Remedy>) {
     let mut checker = Checker {
+        format,
         place: Place::new(),
         mistakes: Mistakes::default(),
         remedies: Vec::new(),
     };
-    checker.check(&SCHEMA_VALUE, document);
+    checker.check(format.json_schema, document);
     (checker.mistakes, checker.remedies)
 }
 
-struct Checker {
+struct Checker<'a> {
+    format: &'a Format<'a>,
     /// Where the walk is.
     place: Place,
     mistakes: Mistakes,
     remedies: Vec<Remedy>,
 }
 
-impl Checker {
+impl Checker<'_> {
     fn check(&mut self, schema: &Value, value: &Value) {
-        let schema = resolved(schema);
+        let root = self.format.json_schema;
+        let schema = resolved(root, schema);
         if !self.mistakes.has_room() {
             self.mistakes.note_more();
-        } else if !accepts(schema, value) {
-            let expected = Expected::of(schema);
+        } else if !accepts(root, schema, value) {
+            let expected = Expected::of(root, schema);
             self.tell(
                 self.place.clone(),
                 self.refusal(&expected, value),
@@ -59,7 +66,7 @@ impl Checker {
                     .map_or(Remedy::None, Remedy::Replace),
             );
         } else if let Some(branch) =
-            branches(schema).find(|branch| accepts(resolved(branch), value))
+            branches(schema).find(|branch| accepts(root, resolved(root, branch), value))
         {
             self.check(branch, value);
         } else {
@@ -154,8 +161,9 @@ impl Checker {
         if matches!(self.place.as_slice(), [Step::Key(key)] if key == "schema") && value.is_string()
         {
             return format!(
-                "{} is not a schema that this version reads; expected {SCHEMA}",
-                quoted(value)
+                "{} is not a schema that this version reads; expected {}",
+                quoted(value),
+                self.format.schema
             );
         }
         expected.refuse(value)
@@ -176,13 +184,13 @@ impl Checker {
 }
 
 /// The schema that a reference stands for. What stands beside `$ref` only documents.
-pub(super) fn resolved(schema: &Value) -> &Value {
+pub(super) fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     let target = schema
         .get("$ref")
         .and_then(Value::as_str)
         .and_then(|reference| reference.strip_prefix('#'));
     target
-        .and_then(|pointer| SCHEMA_VALUE.pointer(pointer))
+        .and_then(|pointer| root.pointer(pointer))
         .unwrap_or(schema)
 }
 
@@ -196,7 +204,7 @@ pub(super) fn branches(schema: &Value) -> impl Iterator<Item = &Value> {
 
 /// Whether the value as a whole is of the schema's type and among its words; what is inside is not looked at. No value is
 /// accepted by two alternatives of a union, so this chooses between them.
-fn accepts(schema: &Value, value: &Value) -> bool {
+fn accepts(root: &Value, schema: &Value, value: &Value) -> bool {
     let is_type = |name: &Value| match name.as_str() {
         Some("string") => value.is_string(),
         Some("number") => value.is_number(),
@@ -212,7 +220,8 @@ fn accepts(schema: &Value, value: &Value) -> bool {
         _ => false,
     };
     let mut alternatives = branches(schema).peekable();
-    (alternatives.peek().is_none() || alternatives.any(|branch| accepts(resolved(branch), value)))
+    (alternatives.peek().is_none()
+        || alternatives.any(|branch| accepts(root, resolved(root, branch), value)))
         && match schema.get("type") {
             None => true,
             Some(Value::Array(names)) => names.iter().any(is_type),
@@ -243,9 +252,23 @@ fn unknown_key(key: &str, known: Option<&Map<String, Value>>) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::LazyLock;
+
     use serde_json::json;
 
     use super::*;
+    use crate::problem::{SCHEMA, json_schema};
+
+    static SCHEMA_VALUE: LazyLock<Value> = LazyLock::new(json_schema);
+
+    fn check(document: &Value) -> (Mistakes, Vec<Remedy>) {
+        let format = Format {
+            schema: SCHEMA,
+            noun: "problem",
+            json_schema: &SCHEMA_VALUE,
+        };
+        super::check(&format, document)
+    }
 
     /// Keywords that [`Checker`] follows, and those that only document.
     const KNOWN: [&str; 19] = [

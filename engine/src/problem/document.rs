@@ -180,6 +180,20 @@ pub struct Capacity {
     pub service_time_ms: Option<f64>,
 }
 
+impl Capacity {
+    /// With the file's defaults for everything else.
+    pub fn new(cpu_per_rps: Quantity) -> Self {
+        Self {
+            cpu_per_rps,
+            idle_cpu: zero_quantity(),
+            memory_peak: None,
+            target_utilization: default_utilization(),
+            concurrency: one_u32(),
+            service_time_ms: None,
+        }
+    }
+}
+
 /// Latency objective.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -17,16 +17,16 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// What a schema accepts.
-    pub(super) fn of(schema: &Value) -> Self {
+    /// What a schema accepts, whose references are to `root`.
+    pub(super) fn of(root: &Value, schema: &Value) -> Self {
         let mut expected = Self::default();
-        expected.gather(schema);
+        expected.gather(root, schema);
         expected
     }
 
-    fn gather(&mut self, schema: &Value) {
-        let schema = resolved(schema);
-        branches(schema).for_each(|branch| self.gather(branch));
+    fn gather(&mut self, root: &Value, schema: &Value) {
+        let schema = resolved(root, schema);
+        branches(schema).for_each(|branch| self.gather(root, branch));
         let words = schema.get("enum").and_then(Value::as_array);
         let words: Vec<&Value> = words
             .into_iter()

@@ -102,7 +102,7 @@ pub(crate) fn entry_name(item: &Value) -> Option<String> {
 
 /// A place under construction: a chain of borrowed steps, so that checking a faultless file allocates nothing.
 #[derive(Clone, Copy)]
-pub(super) enum At<'a> {
+pub(crate) enum At<'a> {
     /// The whole file.
     Top,
     /// A value of a mapping.
@@ -113,17 +113,17 @@ pub(super) enum At<'a> {
 
 impl At<'_> {
     /// The value of `key` in the mapping at this place.
-    pub(super) fn key<'b>(&'b self, key: &'b str) -> At<'b> {
+    pub(crate) fn key<'b>(&'b self, key: &'b str) -> At<'b> {
         At::Key(self, key)
     }
 
     /// An entry without a name in the list at this place.
-    pub(super) fn item(&self, index: usize) -> At<'_> {
+    pub(crate) fn item(&self, index: usize) -> At<'_> {
         At::Item(self, index, "")
     }
 
     /// A named entry of the list at this place.
-    pub(super) fn named<'b>(&'b self, index: usize, name: &'b str) -> At<'b> {
+    pub(crate) fn named<'b>(&'b self, index: usize, name: &'b str) -> At<'b> {
         At::Item(self, index, name)
     }
 
@@ -153,14 +153,14 @@ pub(super) struct Mistake {
 
 /// The mistakes found so far: the first [`MAX_ISSUES`], and whether there are more.
 #[derive(Debug, Default)]
-pub(super) struct Mistakes {
+pub(crate) struct Mistakes {
     kept: Vec<Mistake>,
     more: bool,
 }
 
 impl Mistakes {
     /// Adds a mistake at a place.
-    pub(super) fn add(&mut self, at: &At<'_>, message: impl Into<String>) {
+    pub(crate) fn add(&mut self, at: &At<'_>, message: impl Into<String>) {
         if self.has_room() {
             self.kept.push(Mistake {
                 place: at.place(),
@@ -227,7 +227,7 @@ impl Mistakes {
     }
 
     /// As issues, with the lines that `lines` names in the order of [`Mistakes::kept`].
-    pub(super) fn into_issues(self, lines: &[Option<usize>]) -> Vec<Issue> {
+    pub(crate) fn into_issues(self, lines: &[Option<usize>]) -> Vec<Issue> {
         let mut issues: Vec<Issue> = (self.kept.into_iter().enumerate())
             .map(|(index, mistake)| Issue {
                 path: path_of(&mistake.place),
@@ -249,7 +249,7 @@ impl Mistakes {
 }
 
 /// The user's text as a message may repeat it: control characters escaped, long text cut.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut short: String = text
         .chars()
         .take(MAX_SHOWN_CHARS)

@@ -1,13 +1,18 @@
 //! Reads a problem file: text, syntax, schema, types, meaning; every mistake that can be told in one go is told.
 
+use std::sync::LazyLock;
+
+use serde::de::DeserializeOwned;
 use serde_json::{Number, Value};
 use serde_saphyr::options::NonFiniteFloatPolicy;
 use serde_saphyr::{Error as YamlError, MessageFormatter, UserMessageFormatter};
 
-use super::conform::{self, Remedy};
-use super::document::ProblemFile;
+use super::conform::{self, Format, Remedy};
+use super::document::{ProblemFile, SCHEMA};
 use super::issue::{InputErrors, Issue, Mistake, Mistakes, Place, Step, shown};
-use super::{locate, validate};
+use super::{json_schema, locate, validate};
+
+static JSON_SCHEMA: LazyLock<Value> = LazyLock::new(json_schema);
 
 /// Largest file that is read.
 pub const MAX_FILE_BYTES: usize = 64 << 20;
@@ -42,11 +47,32 @@ const DEFINING_KEYS: [&str; 11] = [
 /// # Errors
 /// Every mistake found, with its path and line. Where the text is not even YAML, the first syntax error alone.
 pub fn read(bytes: &[u8], file: &str) -> Result<ProblemFile, InputErrors> {
+    read_as(bytes, file, &problem_format(), validate::mistakes)
+}
+
+fn problem_format() -> Format<'static> {
+    Format {
+        schema: SCHEMA,
+        noun: "problem",
+        json_schema: &JSON_SCHEMA,
+    }
+}
+
+/// Reads a file of a format from YAML or JSON; `meaning` tells what is wrong with a file that keeps the schema.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_as<T: DeserializeOwned>(
+    bytes: &[u8],
+    file: &str,
+    format: &Format<'_>,
+    meaning: impl Fn(&T) -> Mistakes,
+) -> Result<T, InputErrors> {
     let refuse = |issues| InputErrors {
         file: file.to_owned(),
         issues,
     };
-    let source = text(bytes).map_err(|message| {
+    let source = text(bytes, format).map_err(|message| {
         refuse(vec![Issue {
             path: String::new(),
             line: None,
@@ -54,7 +80,7 @@ pub fn read(bytes: &[u8], file: &str) -> Result<ProblemFile, InputErrors> {
         }])
     })?;
     let document = parse(source).map_err(|issue| refuse(vec![issue]))?;
-    check(document).map_err(|mistakes| {
+    check_as(document, format, meaning).map_err(|mistakes| {
         let places: Vec<&Place> = mistakes
             .kept()
             .iter()
@@ -65,7 +91,7 @@ pub fn read(bytes: &[u8], file: &str) -> Result<ProblemFile, InputErrors> {
     })
 }
 
-fn text(bytes: &[u8]) -> Result<&str, String> {
+fn text<'a>(bytes: &'a [u8], format: &Format<'_>) -> Result<&'a str, String> {
     if bytes.len() > MAX_FILE_BYTES {
         return Err(format!(
             "the file has {} bytes; at most {MAX_FILE_BYTES} (64 MiB) are read",
@@ -79,10 +105,10 @@ fn text(bytes: &[u8]) -> Result<&str, String> {
         )
     })?;
     if source.trim().is_empty() {
-        return Err(
-            "the file is empty; expected a problem that begins with `schema: ketscale.problem/v1`"
-                .to_owned(),
-        );
+        return Err(format!(
+            "the file is empty; expected a {} that begins with `schema: {}`",
+            format.noun, format.schema
+        ));
     }
     Ok(source)
 }
@@ -187,13 +213,21 @@ fn integers_where_whole(value: &mut Value) {
 /// Checks against the schema, then the meaning. After mistakes against the schema the meaning is still checked wherever
 /// those mistakes cannot make it look wrong.
 pub(super) fn check(document: Value) -> Result<ProblemFile, Mistakes> {
-    let (mut mistakes, remedies) = conform::check(&document);
+    check_as(document, &problem_format(), validate::mistakes)
+}
+
+fn check_as<T: DeserializeOwned>(
+    document: Value,
+    format: &Format<'_>,
+    meaning: impl Fn(&T) -> Mistakes,
+) -> Result<T, Mistakes> {
+    let (mut mistakes, remedies) = conform::check(format, &document);
     let Some((repaired, untrusted)) = repair(document, mistakes.kept(), &remedies) else {
         return Err(mistakes);
     };
-    match serde_json::from_value::<ProblemFile>(repaired) {
-        Ok(problem) => {
-            let mut meaning = validate::mistakes(&problem);
+    match serde_json::from_value::<T>(repaired) {
+        Ok(content) => {
+            let mut meaning = meaning(&content);
             meaning.retain(|mistake| {
                 !untrusted
                     .iter()
@@ -201,7 +235,7 @@ pub(super) fn check(document: Value) -> Result<ProblemFile, Mistakes> {
             });
             mistakes.append(meaning);
             if mistakes.is_empty() {
-                Ok(problem)
+                Ok(content)
             } else {
                 Err(mistakes)
             }

@@ -6,13 +6,18 @@ use super::document::{ProblemFile, SCHEMA};
 
 /// The JSON Schema (draft 2020-12) of the problem file, generated from [`ProblemFile`].
 pub fn json_schema() -> Value {
-    let mut generated = schemars::schema_for!(ProblemFile).to_value();
+    let generated = schemars::schema_for!(ProblemFile).to_value();
+    published(generated, SCHEMA, "problem.v1", "Ketscale problem file, v1")
+}
+
+/// A generated schema with what the types do not say: its address, its title, the only value of `schema`, the ranges of integers.
+pub(crate) fn published(mut generated: Value, schema_key: &str, id: &str, title: &str) -> Value {
     refine(&mut generated);
     if let Some(keyword) = generated
         .pointer_mut("/properties/schema")
         .and_then(Value::as_object_mut)
     {
-        keyword.insert("const".to_owned(), json!(SCHEMA));
+        keyword.insert("const".to_owned(), json!(schema_key));
     }
     let mut schema = Map::new();
     schema.insert(
@@ -21,9 +26,9 @@ pub fn json_schema() -> Value {
     );
     schema.insert(
         "$id".to_owned(),
-        json!("https://ketscale.dev/schema/problem.v1.json"),
+        json!(format!("https://ketscale.dev/schema/{id}.json")),
     );
-    schema.insert("title".to_owned(), json!("Ketscale problem file, v1"));
+    schema.insert("title".to_owned(), json!(title));
     if let Value::Object(generated) = generated {
         for (keyword, value) in generated {
             schema.entry(keyword).or_insert(value);

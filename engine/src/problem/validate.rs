@@ -3,7 +3,7 @@
 mod fleet;
 mod pool;
 mod service;
-mod value;
+pub(crate) mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 

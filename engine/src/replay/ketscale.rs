@@ -20,7 +20,6 @@ use crate::snapshot::Snapshot;
 /// The loop, from one cycle to the next.
 pub(super) struct Ketscale<'a> {
     settings: &'a Settings,
-    catalogue: &'a Catalogue,
     state: State,
     forecaster: Forecaster,
     /// Plans carried out so far.
@@ -29,10 +28,9 @@ pub(super) struct Ketscale<'a> {
 
 impl<'a> Ketscale<'a> {
     /// A loop that knows nothing of the past.
-    pub(super) fn new(settings: &'a Settings, catalogue: &'a Catalogue) -> Self {
+    pub(super) fn new(settings: &'a Settings) -> Self {
         Self {
             settings,
-            catalogue,
             state: State::default(),
             forecaster: Forecaster::default(),
             plans_published: 0,
@@ -49,7 +47,8 @@ impl<'a> Ketscale<'a> {
             work: Some(self.settings.work_limit),
         };
         let mut context = Context {
-            catalogue: self.catalogue,
+            // The problem is complete, so nothing is looked up.
+            catalogue: Catalogue::built_in(),
             planner: self.settings.planner,
             limits: &limits,
             forecaster: &mut self.forecaster,
@@ -93,7 +92,10 @@ fn replicas(fleet: &Fleet, plan: &Plan) -> Vec<Vec<u32>> {
     let of_service = |service: &crate::plan::ServicePlan| {
         let mut replicas = vec![0; clusters.len()];
         for (name, count) in &service.replicas {
-            if let Some(slot) = clusters.get(name.as_str()).and_then(|c| replicas.get_mut(*c)) {
+            if let Some(slot) = clusters
+                .get(name.as_str())
+                .and_then(|c| replicas.get_mut(*c))
+            {
                 *slot = *count;
             }
         }

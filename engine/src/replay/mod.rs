@@ -5,6 +5,7 @@
 //! once a cycle. Nothing here reads a clock; the same problem, trace and settings give the same bytes, whatever the number of threads.
 
 mod chart;
+mod ketscale;
 mod loads;
 mod node;
 mod policy;
@@ -27,9 +28,12 @@ pub use timeline::Timeline;
 pub use trace::{Step, Trace};
 
 use crate::baseline::Tool;
+use crate::control;
 use crate::fleet::{Fleet, compile};
 use crate::parallel;
+use crate::planner;
 use crate::problem::{Issue, ProblemFile};
+use ketscale::Ketscale;
 use stock::Stock;
 use world::World;
 
@@ -40,6 +44,14 @@ pub struct Settings {
     pub policies: Vec<Policy>,
     /// The node autoscaler that runs with the HPAs. Default Karpenter.
     pub node_autoscaler: Tool,
+    /// Ketscale's control loop. Default its defaults.
+    pub control: control::Settings,
+    /// Ketscale's planner.
+    pub planner: planner::Settings,
+    /// Most work units of one plan of Ketscale. Default 100,000, about a tenth of a second.
+    pub work_limit: u64,
+    /// Seconds from one cycle of Ketscale's control loop to the next, > 0. Default 60.
+    pub cycle_seconds: f64,
 }
 
 impl Default for Settings {
@@ -47,6 +59,10 @@ impl Default for Settings {
         Self {
             policies: Policy::ALL.to_vec(),
             node_autoscaler: Tool::Karpenter,
+            control: control::Settings::default(),
+            planner: planner::Settings::default(),
+            work_limit: 100_000,
+            cycle_seconds: 60.0,
         }
     }
 }
@@ -106,15 +122,16 @@ fn run(
 ) -> Result<(PolicyReport, Timeline), ReplayError> {
     let mut world = World::new(fleet, trace.start_seconds());
     let mut controller = Controller::new(fleet, policy, settings);
+    let period_seconds = controller.period_seconds(settings);
     let mut timeline = Timeline::default();
-    let mut next = trace.start_seconds() + controller.first_seconds();
+    let mut next = trace.start_seconds() + period_seconds;
     for step in trace.steps() {
         world.set_load(step.rps);
         // Whoever acts at the very end of a step knows the load of that step.
         while next <= step.end_seconds {
             world.advance(next);
             controller.act(&mut world)?;
-            next += controller.period_seconds();
+            next += period_seconds;
         }
         world.advance(step.end_seconds);
         timeline.record(&world, &step);
@@ -124,46 +141,44 @@ fn run(
 }
 
 /// Who acts on the world.
-enum Controller {
+enum Controller<'a> {
     Stock(Box<Stock>),
+    Ketscale(Box<Ketscale<'a>>),
 }
 
-impl Controller {
-    fn new(fleet: &Fleet, policy: Policy, settings: &Settings) -> Self {
+impl<'a> Controller<'a> {
+    fn new(fleet: &Fleet, policy: Policy, settings: &'a Settings) -> Self {
         match policy {
             Policy::Hpa { target_percent } => {
                 let stock = Stock::new(fleet, target_percent, settings.node_autoscaler);
                 Self::Stock(Box::new(stock))
             }
-            Policy::Ketscale => {
-                Self::Stock(Box::new(Stock::new(fleet, 65, settings.node_autoscaler)))
-            }
+            Policy::Ketscale => Self::Ketscale(Box::new(Ketscale::new(settings))),
         }
     }
 
-    /// Seconds from the beginning to its first act.
-    fn first_seconds(&self) -> f64 {
+    /// Seconds from the beginning to its first act, and from one act to the next.
+    fn period_seconds(&self, settings: &Settings) -> f64 {
         match self {
             Self::Stock(_) => stock::PERIOD_SECONDS,
-        }
-    }
-
-    /// Seconds from one act to the next.
-    fn period_seconds(&self) -> f64 {
-        match self {
-            Self::Stock(_) => stock::PERIOD_SECONDS,
+            Self::Ketscale(_) => settings.cycle_seconds.max(1.0),
         }
     }
 
     fn act(&mut self, world: &mut World) -> Result<(), ReplayError> {
         match self {
             Self::Stock(stock) => stock.act(world),
+            Self::Ketscale(ketscale) => {
+                ketscale.act(world);
+                Ok(())
+            }
         }
     }
 
     fn plans_published(&self) -> u64 {
         match self {
             Self::Stock(_) => 0,
+            Self::Ketscale(ketscale) => ketscale.plans_published,
         }
     }
 }

@@ -198,11 +198,6 @@ impl<'a> World<'a> {
         nodes
     }
 
-    /// Price of the nodes of now in USD an hour, commitments included.
-    pub(super) fn nodes_usd_per_hour(&self) -> f64 {
-        cost::nodes(self.fleet, &self.nodes_paid())
-    }
-
     /// Expected price of interruptions of the pods on spot nodes.
     fn spot_usd_per_hour(&self) -> f64 {
         let mut sum = 0.0;

@@ -24,14 +24,14 @@ const MAX_UNITS: u64 = 1 << 46;
 const PLAIN_RESOURCES: [&str; 4] = ["cpu", "memory", "ephemeral-storage", "pods"];
 
 /// A real number ≥ 0.
-pub(super) fn not_negative(mistakes: &mut Mistakes, at: &At<'_>, value: f64) {
+pub(crate) fn not_negative(mistakes: &mut Mistakes, at: &At<'_>, value: f64) {
     if finite(mistakes, at, value) && value < 0.0 {
         mistakes.add(at, format!("{value} is below 0"));
     }
 }
 
 /// A real number > 0.
-pub(super) fn positive(mistakes: &mut Mistakes, at: &At<'_>, value: f64) {
+pub(crate) fn positive(mistakes: &mut Mistakes, at: &At<'_>, value: f64) {
     if !finite(mistakes, at, value) {
     } else if value <= 0.0 {
         mistakes.add(at, format!("{value} is not above 0"));
@@ -44,7 +44,7 @@ pub(super) fn positive(mistakes: &mut Mistakes, at: &At<'_>, value: f64) {
 }
 
 /// A share in [0, 1].
-pub(super) fn share(mistakes: &mut Mistakes, at: &At<'_>, value: f64) {
+pub(crate) fn share(mistakes: &mut Mistakes, at: &At<'_>, value: f64) {
     if finite(mistakes, at, value) && !(0.0..=1.0).contains(&value) {
         mistakes.add(at, format!("{value} is outside [0, 1]"));
     }
@@ -70,7 +70,7 @@ fn finite(mistakes: &mut Mistakes, at: &At<'_>, value: f64) -> bool {
 }
 
 /// A whole number ≥ 1.
-pub(super) fn at_least_one(mistakes: &mut Mistakes, at: &At<'_>, value: u32) {
+pub(crate) fn at_least_one(mistakes: &mut Mistakes, at: &At<'_>, value: u32) {
     if value < 1 {
         mistakes.add(at, "0 is below 1");
     }
@@ -78,12 +78,12 @@ pub(super) fn at_least_one(mistakes: &mut Mistakes, at: &At<'_>, value: u32) {
 }
 
 /// A whole number of nodes or pods.
-pub(super) fn count(mistakes: &mut Mistakes, at: &At<'_>, value: u32) {
+pub(crate) fn count(mistakes: &mut Mistakes, at: &At<'_>, value: u32) {
     at_most(mistakes, at, value, MAX_COUNT);
 }
 
 /// A whole number up to a limit.
-pub(super) fn at_most(mistakes: &mut Mistakes, at: &At<'_>, value: u32, limit: u32) {
+pub(crate) fn at_most(mistakes: &mut Mistakes, at: &At<'_>, value: u32, limit: u32) {
     if value > limit {
         mistakes.add(
             at,
