@@ -144,6 +144,11 @@ impl Stock {
 }
 
 impl Autoscaler {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a use is finite and not below 0, and the cast saturates"
+    )]
     /// Replicas to have, of `current` of which `ready` by cluster serve.
     fn desired(&mut self, world: &World, current: u32, ready: &[u32]) -> u32 {
         let here = ready.get(self.cluster).copied().unwrap_or(0).min(current);
@@ -153,7 +158,7 @@ impl Autoscaler {
         let reading = hpa::Reading {
             request_mcores: self.request_mcores,
             ready: here,
-            use_mcores: use_mcores * u64::from(here),
+            use_mcores: (use_mcores * f64::from(here)).round() as u64,
             unready: current - here,
             missing: 0,
         };

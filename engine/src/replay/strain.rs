@@ -55,15 +55,10 @@ impl<'a> Served<'a> {
         }
     }
 
-    /// CPU use of one of the ready pods in millicores, rounded up; `None` without a load model or pods.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a use is finite and not below 0, and the cast saturates"
-    )]
-    pub(super) fn use_mcores(&self, rps: f64, ready: u32) -> Option<u64> {
+    /// CPU use of one of the ready pods in millicores; `None` without a load model or pods.
+    pub(super) fn use_mcores(&self, rps: f64, ready: u32) -> Option<f64> {
         let model = self.model?.at(rps);
-        (ready > 0).then(|| model.cpu_use_mcores(ready).ceil() as u64)
+        (ready > 0).then(|| model.cpu_use_mcores(ready))
     }
 }
 

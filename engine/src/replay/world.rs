@@ -140,7 +140,7 @@ impl<'a> World<'a> {
     }
 
     /// CPU use in millicores of one of `ready` pods of a service under the load of now.
-    pub(super) fn use_mcores(&self, s: usize, ready: u32) -> Option<u64> {
+    pub(super) fn use_mcores(&self, s: usize, ready: u32) -> Option<f64> {
         self.served[s].use_mcores(self.rps[s], ready)
     }
 
