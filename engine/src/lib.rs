@@ -31,6 +31,7 @@
 // What is asked.
 pub mod catalogue;
 pub mod cluster_dump;
+mod csv_line;
 pub mod generate;
 pub mod problem;
 
@@ -70,6 +71,7 @@ pub mod explain;
 pub mod export;
 pub mod plan;
 pub mod planner;
+pub mod replay;
 pub mod scheduler;
 pub mod spend;
 pub mod steps;

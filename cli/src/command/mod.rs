@@ -17,6 +17,7 @@ mod live;
 mod minimize;
 mod pack;
 mod plan;
+mod replay;
 mod schema;
 mod serve;
 mod snapshot;
@@ -41,6 +42,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Minimize(args) => minimize::run(&args),
         Command::Pack(args) => pack::run(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Audit(args) => audit::run(&args),
         Command::Snapshot(args) => snapshot::run(&args),

@@ -86,7 +86,7 @@ pub struct Stock {
 
 /// Every stock tool's placement. All pods that find room are placed whatever the limits; nodes are consolidated as far as these let.
 pub fn stock(fleet: &Fleet, meter: &Meter) -> Vec<Stock> {
-    let (builder, pending) = autoscaled(fleet);
+    let (builder, pending) = autoscaled(fleet, |s, cluster| desired(fleet, s, cluster));
     let shares = meter.shares(Tool::ALL.len());
     let tools: Vec<_> = Tool::ALL.into_iter().zip(shares).collect();
     parallel::map(&tools, |(tool, meter)| {
@@ -99,6 +99,22 @@ pub fn stock(fleet: &Fleet, meter: &Meter) -> Vec<Stock> {
             work: meter.used(),
         }
     })
+}
+
+/// What a tool makes of the fleet at given replicas, by service and cluster.
+pub(crate) fn at_replicas(fleet: &Fleet, wanted: &[Vec<u32>], tool: Tool, meter: &Meter) -> Stock {
+    let wanted = |s: usize, cluster: usize| {
+        let service = wanted.get(s).and_then(|clusters| clusters.get(cluster));
+        service.copied().unwrap_or(0)
+    };
+    let (mut builder, mut pending) = autoscaled(fleet, wanted);
+    tool.run(&mut builder, &mut pending, meter);
+    Stock {
+        tool,
+        placement: builder.finish(),
+        pending: pending.iter().map(|batch| batch.count).sum(),
+        work: meter.used(),
+    }
 }
 
 /// The cheapest of those that leave the fewest pods pending: `baseline`.
@@ -114,14 +130,15 @@ pub fn best(fleet: &Fleet, stocks: &[Stock]) -> Placement {
     )
 }
 
-/// What runs now with HPA's replicas, and the pods that do not fit on the nodes there are, the largest first.
-fn autoscaled(fleet: &Fleet) -> (Builder<'_>, Vec<Batch>) {
+/// What runs now with the replicas wanted of each service in each cluster, and the pods that do not fit on the nodes there are, the
+/// largest first.
+fn autoscaled(fleet: &Fleet, wanted: impl Fn(usize, usize) -> u32) -> (Builder<'_>, Vec<Batch>) {
     let mut builder = Builder::new(fleet, &View::Stock, &Placement::current(fleet));
     let mut pending = Vec::new();
     for service in builder.by_size() {
         for bounds in &fleet.services[service].clusters {
             let area = Area::Cluster(bounds.cluster);
-            let wanted = desired(fleet, service, bounds.cluster);
+            let wanted = wanted(service, bounds.cluster);
             builder.scale_down(service, area, wanted);
             let count = wanted.saturating_sub(builder.count(service, area));
             pending.push(Batch {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use csv::{Position, StringRecord, Trim};
+use csv::{StringRecord, Trim};
 
 use super::cells::{Cells, Columns};
 use super::{Catalogue, InstanceType, PriceError, row};
+use crate::csv_line::line_of;
 
 /// Largest price file that is read, 16 MiB: well over a hundred thousand rows.
 pub const MAX_PRICE_FILE_BYTES: usize = 16 << 20;
@@ -186,20 +187,4 @@ fn refuse_duplicate(cells: &mut Cells<'_>, first_lines: &mut BTreeMap<[String; 3
         let expected = format!("one row a type and region; line {first_line} has it already");
         cells.refuse("instance_type", &instance_type, expected);
     }
-}
-
-/// The line on which a record starts. The reader's own position is where it began to look, before comments and empty lines.
-fn line_of(text: &str, record: &StringRecord) -> u64 {
-    let Some(position) = record.position() else {
-        return 1;
-    };
-    let skipped = usize::try_from(Position::byte(position))
-        .ok()
-        .and_then(|byte| text.get(byte..))
-        .map_or(0, |rest| {
-            rest.lines()
-                .take_while(|line| line.is_empty() || line.starts_with('#'))
-                .count()
-        });
-    position.line() + skipped as u64
 }

@@ -38,7 +38,7 @@ pub(super) fn levels(
         .map(|bounds| bounds.now)
         .sum::<Option<u32>>();
     let top = high.max(placed_now).max(now.unwrap_or(0));
-    let (Some(load), Some(capacity)) = (&service.load, &service.capacity) else {
+    let (Some(model), note) = Model::of(service, now, cpu_request_mcores, relaxed) else {
         return (
             (0..=top)
                 .map(|r| unmodelled(r, (low..=high).contains(&r)))
@@ -46,14 +46,6 @@ pub(super) fn levels(
             0,
             None,
         );
-    };
-    let (objective, note) = objective(service, load, capacity, now);
-    let model = Model {
-        load,
-        capacity,
-        cpu_request_mcores,
-        objective,
-        slo_is_soft: relaxed.contains(&Relaxation::Slo),
     };
     let held = service.mode == Mode::Observe;
     // The load may need more than the bounds allow; the search stops where it cannot matter any more.
@@ -81,7 +73,7 @@ pub(crate) fn carries(service: &problem::Service, rps: f64, replicas: u32) -> bo
         .get("cpu")
         .and_then(problem::Quantity::milli);
     let model = Model {
-        load: &load,
+        rps,
         capacity,
         cpu_request_mcores: cpu.unwrap_or(0),
         objective: objective(service, &load, capacity, now).0,
@@ -105,8 +97,9 @@ fn unmodelled(replicas: u32, admissible: bool) -> Level {
 }
 
 /// Latency objective with the shift of its waiting part.
-struct Objective<'a> {
-    slo: &'a Slo,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Objective<'a> {
+    pub(crate) slo: &'a Slo,
     service_per_second: f64,
     shift_seconds: f64,
 }
@@ -133,7 +126,7 @@ fn objective<'a>(
         );
     };
     let observed = observed_ms / 1000.0;
-    let modelled = queue(load, capacity, service_per_second, now).p95_seconds();
+    let modelled = queue(load.rps, capacity, service_per_second, now).p95_seconds();
     match modelled.map(|p95| observed - p95) {
         Some(shift_seconds) if shift_seconds.abs() <= 0.5 * observed => (
             Some(Objective {
@@ -157,53 +150,86 @@ fn objective<'a>(
     }
 }
 
-fn queue(load: &Load, capacity: &Capacity, service_per_second: f64, replicas: u32) -> Queue {
+fn queue(rps: f64, capacity: &Capacity, service_per_second: f64, replicas: u32) -> Queue {
     let servers = f64::from(replicas) * f64::from(capacity.concurrency);
     Queue {
-        arrivals_per_second: load.rps,
+        arrivals_per_second: rps,
         service_per_second,
         servers,
     }
 }
 
-struct Model<'a> {
-    load: &'a Load,
-    capacity: &'a Capacity,
+/// How a service answers a load with so many replicas. The shift of the objective is that of the load and the replicas it was made for;
+/// under another load it stays the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Model<'a> {
+    /// Requests per second over all replicas.
+    pub(crate) rps: f64,
+    pub(crate) capacity: &'a Capacity,
     cpu_request_mcores: u64,
-    objective: Option<Objective<'a>>,
+    /// The latency objective; none where latency is not modelled.
+    pub(crate) objective: Option<Objective<'a>>,
     slo_is_soft: bool,
 }
 
+impl<'a> Model<'a> {
+    /// The model of a service with `now` replicas over all clusters, and a note when its latency term is off; none without load or capacity.
+    pub(crate) fn of(
+        service: &'a problem::Service,
+        now: Option<u32>,
+        cpu_request_mcores: u64,
+        relaxed: &[Relaxation],
+    ) -> (Option<Self>, Option<String>) {
+        let (Some(load), Some(capacity)) = (&service.load, &service.capacity) else {
+            return (None, None);
+        };
+        let (objective, note) = objective(service, load, capacity, now);
+        let model = Self {
+            rps: load.rps,
+            capacity,
+            cpu_request_mcores,
+            objective,
+            slo_is_soft: relaxed.contains(&Relaxation::Slo),
+        };
+        (Some(model), note)
+    }
+}
+
 impl Model<'_> {
-    /// Expected CPU use of a pod in millicores: idle + rps / r · `cpu_per_rps`.
-    fn cpu_use_mcores(&self, replicas: u32) -> f64 {
-        let idle = self.capacity.idle_cpu.milli_f64().unwrap_or(0.0);
-        if self.load.rps == 0.0 {
-            return idle;
-        }
-        idle + self.load.rps / f64::from(replicas)
-            * self.capacity.cpu_per_rps.milli_f64().unwrap_or(0.0)
+    /// The same service under another load.
+    pub(crate) fn at(self, rps: f64) -> Self {
+        Self { rps, ..self }
     }
 
+    /// Expected CPU use of a pod in millicores: idle + rps / r · `cpu_per_rps`.
+    pub(crate) fn cpu_use_mcores(&self, replicas: u32) -> f64 {
+        let idle = self.capacity.idle_cpu.milli_f64().unwrap_or(0.0);
+        if self.rps == 0.0 {
+            return idle;
+        }
+        idle + self.rps / f64::from(replicas) * self.capacity.cpu_per_rps.milli_f64().unwrap_or(0.0)
+    }
+
+    /// CPU use over request.
     #[allow(clippy::cast_precision_loss)]
-    fn utilization(&self, replicas: u32) -> f64 {
+    pub(crate) fn utilization(&self, replicas: u32) -> f64 {
         self.cpu_use_mcores(replicas) / self.cpu_request_mcores as f64
+    }
+
+    /// Whether requests are served as fast as they come; also where service times are not known.
+    pub(crate) fn is_stable(&self, replicas: u32) -> bool {
+        let queue = |ms| queue(self.rps, self.capacity, 1000.0 / ms, replicas);
+        let times = self.capacity.service_time_ms;
+        self.rps == 0.0 || times.is_none_or(|ms| queue(ms).is_stable())
     }
 
     /// Whether so many replicas carry the load: a stable queue, and CPU at most at its target.
     fn carries(&self, replicas: u32) -> bool {
-        let stable = self
-            .capacity
-            .service_time_ms
-            .is_none_or(|ms| queue(self.load, self.capacity, 1000.0 / ms, replicas).is_stable());
-        let idle = self.load.rps == 0.0;
-        let within_target =
-            self.utilization(replicas) <= self.capacity.target_utilization * (1.0 + 1e-12);
         if replicas == 0 {
-            idle
-        } else {
-            within_target && (idle || stable)
+            return self.rps == 0.0;
         }
+        let target = self.capacity.target_utilization * (1.0 + 1e-12);
+        self.utilization(replicas) <= target && self.is_stable(replicas)
     }
 
     fn is_admissible(&self, replicas: u32) -> bool {
@@ -219,13 +245,13 @@ impl Model<'_> {
     }
 
     /// Modelled p95 with the waiting part shifted to what is observed now.
-    fn latency_p95_ms(&self, replicas: u32) -> Option<f64> {
+    pub(crate) fn latency_p95_ms(&self, replicas: u32) -> Option<f64> {
         let objective = self.objective.as_ref()?;
         if replicas == 0 {
             return None;
         }
         let queue = queue(
-            self.load,
+            self.rps,
             self.capacity,
             objective.service_per_second,
             replicas,
@@ -260,13 +286,13 @@ impl Model<'_> {
     }
 
     /// `usd_per_hour · min(10, max(0, p95/objective − 1))`; an unstable queue costs the most.
-    fn slo_usd_per_hour(&self, latency_p95_ms: Option<f64>) -> f64 {
+    pub(crate) fn slo_usd_per_hour(&self, latency_p95_ms: Option<f64>) -> f64 {
         let Some(Objective { slo, .. }) = &self.objective else {
             return 0.0;
         };
         let excess = latency_p95_ms.map_or(10.0, |p95| {
             (p95 / slo.latency_p95_ms - 1.0).clamp(0.0, 10.0)
         });
-        slo.usd_per_hour.unwrap_or(0.0) * if self.load.rps == 0.0 { 0.0 } else { excess }
+        slo.usd_per_hour.unwrap_or(0.0) * if self.rps == 0.0 { 0.0 } else { excess }
     }
 }

@@ -17,7 +17,7 @@ pub use class::Class;
 pub(crate) use class::take;
 pub use compile::compile;
 pub use level::Level;
-pub(crate) use level::carries;
+pub(crate) use level::{Model, carries};
 pub(crate) use matching::{Labels, tolerates};
 
 use crate::problem::{CapacityType, Packing, ProblemFile, Relaxation, Survive};
