@@ -69,9 +69,8 @@ impl Layout {
         let direct = direct_columns(levels, in_lanes, T::LANES);
         let (columns, column_axes) = direct.unwrap_or_else(|| whole(levels, COLUMNS, T::LANES));
         let all = levels.iter().fold(1_usize, |all, &d| all.saturating_mul(d));
-        let low_tile = std::env::var("KS_LOW").ok().and_then(|x| x.parse().ok()).unwrap_or(LOW_TILE);
         let sizes = [
-            (low_tile, ROW[0]),
+            (LOW_TILE, ROW[0]),
             (LOW_TILE, ROW[1]),
             (2 * LOW_TILE, ROW[1]),
         ];

@@ -9,7 +9,8 @@ use super::vector::{Number, Pack, Vector};
 use std::ops::Range;
 
 /// Runs a block for every number below N ≤ 16, written out: loops over arrays of vectors that the compiler leaves as loops would keep
-/// the arrays in memory.
+/// the arrays in memory. A closure will not do either: it is compiled without the instruction set, and each of its vectors' operations
+/// becomes a call (100 times slower).
 macro_rules! unrolled {
     ($j:ident < $n:expr, $body:block) => {
         unrolled!($j < $n, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
@@ -173,8 +174,12 @@ pub(super) fn rows_mut<T, const N: usize>(
     stride: usize,
     columns: Range<usize>,
 ) -> [&mut [T]; N] {
-    let mut rows = list.chunks_mut(stride);
-    std::array::from_fn(|_| &mut rows.next().unwrap_or_default()[columns.clone()])
+    let mut list = list.chunks_mut(stride);
+    let mut rows: [&mut [T]; N] = std::array::from_fn(|_| Default::default());
+    unrolled!(j < N, {
+        rows[j] = &mut list.next().unwrap_or_default()[columns.clone()]
+    });
+    rows
 }
 
 /// A turn takes real parts to imaginary ones and back while it changes one bit of the index. So the real parts at indices with an even
@@ -270,13 +275,14 @@ pub(super) fn turn_lanes_at<V: Vector, const N: usize>(
         return turn_above::<V, N>(above, (re, im), stride);
     }
     unrolled!(pair < N / 2, {
-        let places = [2 * pair * stride, (2 * pair + 1) * stride];
-        let vectors = places.map(|at| by.lane_pairs((V::load(re, at), V::load(im, at))));
-        let [(x, y), (a, b)] = by.crossed(V::Real::LANE_BITS - 1, vectors);
-        x.store(re, places[0]);
-        y.store(im, places[0]);
-        a.store(re, places[1]);
-        b.store(im, places[1]);
+        let (here, there) = (2 * pair * stride, (2 * pair + 1) * stride);
+        let near = by.lane_pairs((V::load(re, here), V::load(im, here)));
+        let far = by.lane_pairs((V::load(re, there), V::load(im, there)));
+        let [(x, y), (a, b)] = by.crossed(V::Real::LANE_BITS - 1, [near, far]);
+        x.store(re, here);
+        y.store(im, here);
+        a.store(re, there);
+        b.store(im, there);
     });
     for row in [0, stride] {
         let part = (&mut re[row..], &mut im[row..]);
@@ -340,8 +346,10 @@ impl<V: Vector> Factors<V> {
     /// Turns the qubits at a lane bit and the next one, as [`Self::two`] does.
     #[inline(always)]
     fn lane_pair(self, bit: u32, (x, y): (V, V)) -> (V, V) {
-        let sum = |x: V| x.add(x.swap(bit).swap(bit + 1));
-        let (re, im) = (sum(x), sum(y));
+        let (re, im) = (
+            x.add(x.swap(bit).swap(bit + 1)),
+            y.add(y.swap(bit).swap(bit + 1)),
+        );
         (
             x.add(self.move_re(re, im.swap(bit))),
             y.add(self.move_im(im, re.swap(bit))),
