@@ -220,7 +220,7 @@ impl<T: Number> Circuit<'_, T> {
         self.work(&pass, jobs, |scratch, mut job| {
             pass.load_all(from, &mut job, scratch);
             pass.apply(&mut job, scratch, true);
-            for (part, [state, _]) in job.parts().zip(&mut scratch.tiles) {
+            for (part, [state, _]) in job.parts().zip(&scratch.tiles) {
                 state.scatter(pass.isa, pass.group, &mut part.views, pass.last_turn());
             }
         });
@@ -300,7 +300,7 @@ impl<T: Number> Circuit<'_, T> {
             }
             let mut overlaps = vec![Overlaps::default(); pass.layers.len()];
             pass.apply_back(&mut job, scratch, turn.is_some(), &mut overlaps);
-            for (part, [psi, lambda]) in job.parts().zip(&mut scratch.tiles) {
+            for (part, [psi, lambda]) in job.parts().zip(&scratch.tiles) {
                 psi.scatter(pass.isa, pass.group, &mut part.views.0, pass.last_turn());
                 lambda.scatter(pass.isa, pass.group, &mut part.views.1, pass.last_turn());
             }

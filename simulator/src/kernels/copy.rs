@@ -1,6 +1,6 @@
 //! Copies between a state and the tiles that the other kernels work on.
 
-use super::mix::{Factors, Turn, fits, halves, rows_mut, turn_column, turn_rows, unrolled};
+use super::mix::{Factors, Turn, halves, rows_mut, turn_column, unrolled};
 use super::vector::{Number, Pack, Vector};
 use super::{Tile, TileMut};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
@@ -69,27 +69,10 @@ pub(crate) fn gather_turned<V: Vector, const N: usize>(
     let by = Factors::<V::Part>::new(turn);
     let (part, width) = (from.0.nrows() / N, from.0.ncols());
     let stride = part / rows.block * rows.block_pitch;
-    let rows_of = |list, row| row_of(list, row, width);
     for row in 0..part {
-        let at = rows.at(row);
-        if N == 16 && !fits::<V::Part, N>() {
-            for first in (0..16).step_by(4) {
-                let row = |j: usize| row + (first + j) * part;
-                let from =
-                    [&from.0, &from.1].map(|list| std::array::from_fn(|j| rows_of(list, row(j))));
-                let to = (&mut re[first * stride..], &mut im[first * stride..]);
-                gather_rows::<V::Part, 4>(by, from, to, stride, at);
-            }
-            for first in 0..4 {
-                let tile = (&mut re[first * stride..], &mut im[first * stride..]);
-                turn_rows::<V::Part, 4>(by, tile, 4 * stride, at..at + width);
-            }
-        } else {
-            let row = |j: usize| row + j * part;
-            let from =
-                [&from.0, &from.1].map(|list| std::array::from_fn(|j| rows_of(list, row(j))));
-            gather_rows::<V::Part, N>(by, from, (&mut *re, &mut *im), stride, at);
-        }
+        let row_of = |list, j: usize| row_of(list, row + j * part, width);
+        let from = [&from.0, &from.1].map(|list| std::array::from_fn(|j| row_of(list, j)));
+        gather_rows::<V::Part, N>(by, from, (&mut *re, &mut *im), stride, rows.at(row));
     }
 }
 
@@ -142,11 +125,10 @@ fn row_of<'a, T>(matrix: &ArrayView2<'a, T>, row: usize, width: usize) -> &'a [T
     &row.unwrap_or_default()[..width]
 }
 
-/// Turns the log2 N qubits that are the highest bits of a row's number, and does as [`scatter`]. Rows are as in [`gather_turned`]; what
-/// the tile holds afterwards means nothing.
+/// Turns the log2 N qubits that are the highest bits of a row's number, and does as [`scatter`]. Rows are as in [`gather_turned`].
 #[inline(always)]
 pub(crate) fn scatter_turned<V: Vector, const N: usize>(
-    (re, im): TileMut<V::Real>,
+    (re, im): Tile<V::Real>,
     (mut to_re, mut to_im): (ArrayViewMut2<'_, V::Real>, ArrayViewMut2<'_, V::Real>),
     rows: Rows,
     turn: Turn,
@@ -159,27 +141,11 @@ pub(crate) fn scatter_turned<V: Vector, const N: usize>(
     let mut parts_re: [_; N] = std::array::from_fn(|_| parts_re.next());
     let mut parts_im: [_; N] = std::array::from_fn(|_| parts_im.next());
     for row in 0..part {
-        let at = rows.at(row);
-        let columns = at..at + width;
-        if N == 16 && !fits::<V::Part, N>() {
-            for first in (0..16).step_by(4) {
-                let tile = (&mut re[first * stride..], &mut im[first * stride..]);
-                turn_rows::<V::Part, 4>(by, tile, stride, columns.clone());
-            }
-            for first in 0..4 {
-                let from = (&re[first * stride..], &im[first * stride..]);
-                let to = [
-                    parts_re.iter_mut().skip(first).step_by(4),
-                    parts_im.iter_mut().skip(first).step_by(4),
-                ];
-                let to = to.map(|parts| rows_of_mut::<_, 4>(parts, row, width));
-                scatter_rows::<V::Part, 4>(by, from, to, 4 * stride, at);
-            }
-        } else {
-            let to = [parts_re.iter_mut(), parts_im.iter_mut()];
-            let to = to.map(|parts| rows_of_mut::<_, N>(parts, row, width));
-            scatter_rows::<V::Part, N>(by, (&*re, &*im), to, stride, at);
-        }
+        let to = [
+            rows_of_mut::<_, N>(&mut parts_re, row, width),
+            rows_of_mut::<_, N>(&mut parts_im, row, width),
+        ];
+        scatter_rows::<V::Part, N>(by, (re, im), to, stride, rows.at(row));
     }
 }
 
@@ -198,18 +164,21 @@ fn scatter_rows<P: Pack, const N: usize>(
     move_rows(by, halves(from_re, from_im), halves(re, im));
 }
 
-/// The first `width` numbers of a row of each of N parts, of which there are as many.
+/// The first `width` numbers of a row of each of N parts.
 #[inline(always)]
-fn rows_of_mut<'a, 'm: 'a, T: 'm, const N: usize>(
-    mut parts: impl Iterator<Item = &'a mut Option<ArrayViewMut2<'m, T>>>,
+fn rows_of_mut<'a, T, const N: usize>(
+    parts: &'a mut [Option<ArrayViewMut2<'_, T>>; N],
     row: usize,
     width: usize,
 ) -> [&'a mut [T]; N] {
-    std::array::from_fn(|_| {
-        let part = parts.next().and_then(Option::as_mut);
-        let row = part.and_then(|part| part.row_mut(row).into_slice());
-        &mut row.unwrap_or_default()[..width]
-    })
+    let mut rows: [&mut [T]; N] = std::array::from_fn(|_| Default::default());
+    for (to, part) in rows.iter_mut().zip(parts) {
+        let row = part
+            .as_mut()
+            .and_then(|part| part.row_mut(row).into_slice());
+        *to = &mut row.unwrap_or_default()[..width];
+    }
+    rows
 }
 
 /// Copies a matrix of `rows` rows, `pitch` numbers apart and `columns` wide, with its columns as rows `to_pitch` apart.

@@ -99,14 +99,9 @@ impl<P: Pack> Factors<P> {
     }
 }
 
-/// Columns that are turned together where registers do not hold sixteen rows: so few, in vectors, that all their rows stay in L1.
-const COLUMNS: usize = 8;
-
-/// Whether the registers hold a half of N rows beside what it is multiplied by and what comes out.
-#[inline(always)]
-pub(super) const fn fits<P: Pack, const N: usize>() -> bool {
-    N + 8 <= P::REGISTERS
-}
+/// Bytes of sixteen rows that are turned four at a time where registers do not hold more: half of an L1 cache. From further away rows are
+/// better read once, although the compiler then keeps some of them in memory.
+const NEAR: usize = 1 << 14;
 
 /// Turns log2 N neighbouring qubits, the lowest with the given stride; N = 2, 4, 8 or 16.
 #[inline(always)]
@@ -117,42 +112,31 @@ pub(crate) fn turn<V: Vector, const N: usize>(
     turn: Turn,
 ) {
     let by = Factors::<V::Part>::new(turn);
-    let step = COLUMNS * V::Real::LANES;
+    let near = 2 * N * stride * size_of::<V::Real>() <= NEAR;
     for (re, im) in re
         .chunks_exact_mut(N * stride)
         .zip(im.chunks_exact_mut(N * stride))
     {
-        for at in (0..stride).step_by(step) {
-            let columns = at..stride.min(at + step);
-            turn_columns::<V::Part, N>(by, (&mut *re, &mut *im), stride, columns);
+        if N == 16 && V::Part::REGISTERS < 2 * N && near {
+            turn_fours::<V::Part>(by, (re, im), stride);
+        } else {
+            turn_rows::<V::Part, N>(by, (re, im), stride, 0..stride);
         }
     }
 }
 
-/// Turns some columns. Where registers do not hold sixteen rows, two qubits at a time.
+/// Turns four qubits, two at a time.
 #[inline(always)]
-pub(super) fn turn_columns<P: Pack, const N: usize>(
-    by: Factors<P>,
-    (re, im): TileMut<P::Real>,
-    stride: usize,
-    columns: Range<usize>,
-) {
-    if N == 16 && !fits::<P, N>() {
-        for rows in (0..16 * stride).step_by(4 * stride) {
-            let part = (&mut re[rows..], &mut im[rows..]);
-            turn_rows::<P, 4>(by, part, stride, columns.clone());
-        }
-        for row in (0..4 * stride).step_by(stride) {
-            let part = (&mut re[row..], &mut im[row..]);
-            turn_rows::<P, 4>(by, part, 4 * stride, columns.clone());
-        }
-    } else {
-        turn_rows::<P, N>(by, (re, im), stride, columns);
+fn turn_fours<P: Pack>(by: Factors<P>, (re, im): TileMut<P::Real>, stride: usize) {
+    for rows in (0..16 * stride).step_by(4 * stride) {
+        let part = (&mut re[rows..], &mut im[rows..]);
+        turn_rows::<P, 4>(by, part, stride, 0..stride);
     }
+    turn_rows::<P, 4>(by, (re, im), 4 * stride, 0..4 * stride);
 }
 
 #[inline(always)]
-pub(super) fn turn_rows<P: Pack, const N: usize>(
+fn turn_rows<P: Pack, const N: usize>(
     by: Factors<P>,
     (re, im): TileMut<P::Real>,
     stride: usize,

@@ -57,10 +57,10 @@ macro_rules! for_each_kernel {
             gather_turned3 = copy::gather_turned[8], (from: (ArrayView2<'_, $t>, ArrayView2<'_, $t>), to: (&mut [$t], &mut [$t]), rows: Rows, turn: Turn);
             gather_turned4 = copy::gather_turned[16], (from: (ArrayView2<'_, $t>, ArrayView2<'_, $t>), to: (&mut [$t], &mut [$t]), rows: Rows, turn: Turn);
             scatter = copy::scatter[], (from: &[$t], rows: Rows, to: ArrayViewMut2<'_, $t>);
-            scatter_turned1 = copy::scatter_turned[2], (from: TileMut<'_, $t>, to: (ArrayViewMut2<'_, $t>, ArrayViewMut2<'_, $t>), rows: Rows, turn: Turn);
-            scatter_turned2 = copy::scatter_turned[4], (from: TileMut<'_, $t>, to: (ArrayViewMut2<'_, $t>, ArrayViewMut2<'_, $t>), rows: Rows, turn: Turn);
-            scatter_turned3 = copy::scatter_turned[8], (from: TileMut<'_, $t>, to: (ArrayViewMut2<'_, $t>, ArrayViewMut2<'_, $t>), rows: Rows, turn: Turn);
-            scatter_turned4 = copy::scatter_turned[16], (from: TileMut<'_, $t>, to: (ArrayViewMut2<'_, $t>, ArrayViewMut2<'_, $t>), rows: Rows, turn: Turn);
+            scatter_turned1 = copy::scatter_turned[2], (from: Tile<'_, $t>, to: (ArrayViewMut2<'_, $t>, ArrayViewMut2<'_, $t>), rows: Rows, turn: Turn);
+            scatter_turned2 = copy::scatter_turned[4], (from: Tile<'_, $t>, to: (ArrayViewMut2<'_, $t>, ArrayViewMut2<'_, $t>), rows: Rows, turn: Turn);
+            scatter_turned3 = copy::scatter_turned[8], (from: Tile<'_, $t>, to: (ArrayViewMut2<'_, $t>, ArrayViewMut2<'_, $t>), rows: Rows, turn: Turn);
+            scatter_turned4 = copy::scatter_turned[16], (from: Tile<'_, $t>, to: (ArrayViewMut2<'_, $t>, ArrayViewMut2<'_, $t>), rows: Rows, turn: Turn);
             transpose = copy::transpose[], (from: &[$t], pitch: usize, shape: (usize, usize), to: &mut [$t], to_pitch: usize);
         }
     };

@@ -547,8 +547,7 @@ fn turned_copies<T: Number>(case: &Case) {
             let mut back = (re.to_vec(), im.to_vec());
             let view = |list| ArrayViewMut2::from_shape((rows, width), list).unwrap();
             let to = (view(&mut back.0), view(&mut back.1));
-            let mut copy = tile.clone();
-            let from = (&mut copy.0[..], &mut copy.1[..]);
+            let from = (&tile.0[..], &tile.1[..]);
             match qubits {
                 1 => isa.scatter_turned1(from, to, place, turn),
                 2 => isa.scatter_turned2(from, to, place, turn),

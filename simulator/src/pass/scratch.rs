@@ -65,9 +65,9 @@ impl<T: Number> Local<T> {
         self.clear_between_blocks(group);
     }
 
-    /// Copies a tile back, and on the way turns its highest qubits. What the thread's copy holds afterwards means nothing.
+    /// Copies a tile back, and on the way turns its highest qubits.
     pub(super) fn scatter(
-        &mut self,
+        &self,
         isa: InstructionSet,
         group: &Group,
         (re, im): &mut Views<T>,
@@ -75,7 +75,7 @@ impl<T: Number> Local<T> {
     ) {
         let (_, rows) = group.matrix();
         let (from, to) = (
-            (self.re.as_mut_slice(), self.im.as_mut_slice()),
+            (self.re.as_slice(), self.im.as_slice()),
             (re.view_mut(), im.view_mut()),
         );
         match turn {
