@@ -122,14 +122,14 @@ fn turns<T: Number>(case: &Case) {
     let (re, im) = (case.array::<T>(0), case.array::<T>(1));
     let (sin, cos) = case.angles[0].sin_cos();
     let found = one(stride);
-    for at in 0..re.len() {
+    for (at, (found, re)) in found.0.iter().zip(&re).enumerate() {
         let there = if at / stride % 2 == 0 {
             at + stride
         } else {
             at - stride
         };
-        let x = cos * re[at].to_f64() + sin * im[there].to_f64();
-        assert!((found.0[at].to_f64() - x).abs() < tolerance);
+        let expected = cos * re.to_f64() + sin * im[there].to_f64();
+        assert!((found.to_f64() - expected).abs() < tolerance);
     }
     // Two at once against one after the other.
     let two = case.arrays::<T>(|isa, re, im| isa.turn2(re, im, 2 * stride, turn));
