@@ -76,14 +76,14 @@ impl<P: Pack> Factors<P> {
     /// Turns two qubits. `X₁ + X₂` takes the amplitudes of 00 and 11 to those of 01 and 10 and does not see their differences. So only the
     /// two sums turn, by 2β, and every amplitude moves by half of what its sum does.
     #[inline(always)]
-    pub(super) fn two(self, real: bool, [a, b, c, d]: [P; 4]) -> [P; 4] {
+    fn two(self, real: bool, [a, b, c, d]: [P; 4]) -> [P; 4] {
         let (ends, middle) = self.moves(real, a.add(d), b.add(c));
         [a.add(ends), b.add(middle), c.add(middle), d.add(ends)]
     }
 
     /// By how much two sums move their amplitudes.
     #[inline(always)]
-    pub(super) fn moves(self, real: bool, ends: P, middle: P) -> (P, P) {
+    fn moves(self, real: bool, ends: P, middle: P) -> (P, P) {
         let (x, y) = (self.own.mul(ends), self.own.mul(middle));
         if real {
             (
