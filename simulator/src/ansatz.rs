@@ -10,7 +10,7 @@ use crate::limits::units;
 use crate::mixer::AxisMixer;
 use crate::parallel::{self, Pool};
 use crate::pass::{Circuit, From, Plan, Scratch, forward};
-use crate::step::{Left, Mix};
+use crate::step::{Mix, left_to_phase};
 use crate::{Angles, Cost, Error, Limits, Mixer, Objective, Start, State};
 
 /// Largest cost in single precision: beyond, a gradient's products of costs and amplitudes overflow.
@@ -27,9 +27,9 @@ pub struct Ansatz<'a, T: Number = f64> {
     pub(crate) layout: Layout,
     pub(crate) isa: InstructionSet,
     mixer_bytes: u64,
-    /// The mixer as each group carries it out, and what is left of it to the phase.
+    /// The mixer as each group carries it out, and on how many axes it leaves a factor to the phase.
     mixes: Vec<Mix<T>>,
-    left: Left,
+    left: usize,
     /// The cost as each group sees it.
     diagonals: Vec<Diagonal<'a>>,
     /// The start state's low tile, and the factor of every one of them.
@@ -114,7 +114,7 @@ impl<'a, T: Number> Ansatz<'a, T> {
         let mixes = (0..layout.groups.len())
             .map(|group| Mix::new(&layout, group, &mixers))
             .collect();
-        let left = Left::by(&mixers);
+        let left = left_to_phase(&mixers);
         let (low, high) = start.axes().split_at(layout.groups[0].axes.end);
         let (high, left_out) = high.split_at(axes - low.len());
         let mut product = (outer_product(low), outer_product(high));

@@ -349,22 +349,18 @@ impl<'a> Diagonal<'a> {
             return;
         };
         self.linear(outside, block, buffers);
-        let unit = Angle {
-            scale: 1.0,
-            ..angle
-        };
         let [r_re, r_im, c_re, c_im] = buffers.factors.each_mut().map(Aligned::as_mut_slice);
         let (rows, columns) = (self.group.turned_pitch::<T>(), self.group.pitch);
         isa.phases(
             &buffers.rows.as_slice()[..rows],
             Angle {
                 offset: 0.0,
-                ..unit
+                ..angle
             },
             r_re,
             r_im,
         );
-        isa.phases(&buffers.columns.as_slice()[..columns], unit, c_re, c_im);
+        isa.phases(&buffers.columns.as_slice()[..columns], angle, c_re, c_im);
         let (rows, columns) = if self.turned {
             let width = self.group.turned_pitch::<T>();
             (
@@ -395,7 +391,6 @@ impl<'a> Diagonal<'a> {
     ) {
         let unit = Angle {
             offset: 0.0,
-            scale: 1.0,
             ..angle
         };
         let phases = |costs: &[f64], angle, to: TileMut<T>| isa.phases(costs, angle, to.0, to.1);

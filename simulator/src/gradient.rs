@@ -89,13 +89,7 @@ impl<T: Number> Ansatz<'_, T> {
             self.spend(limits, depth)?;
             self.spend(limits, depth)?;
             let weight = (at == 0).then_some(weight);
-            let overlaps = circuit.run_back(
-                plan,
-                weight,
-                circuit.lead(&plans, at),
-                &mut psi,
-                &mut lambda,
-            );
+            let overlaps = circuit.run_back(plan, weight, &mut psi, &mut lambda);
             for (layer, overlaps) in overlaps.into_iter().rev().enumerate() {
                 gradient.gamma[layer] += 2.0 * self.copies() * overlaps.cost;
                 gradient.beta[layer] += 2.0 * self.copies() * overlaps.mixer;

@@ -22,7 +22,7 @@ use crate::diagonal::{Diagonal, Phase, Position, positions};
 use crate::kernels::{Angle, InstructionSet, Number, Weight};
 use crate::layout::{Group, Layout};
 use crate::parallel;
-use crate::step::{Beta, Left, Mix};
+use crate::step::{Beta, Mix};
 use std::ops::Range;
 
 /// What every pass of a circuit needs to know.
@@ -31,7 +31,8 @@ pub(crate) struct Circuit<'a, T: Number> {
     pub(crate) layout: &'a Layout,
     /// The mixer on each group.
     pub(crate) mixes: &'a [Mix<T>],
-    pub(crate) left: Left,
+    /// Axes whose mixers leave a factor to the phase.
+    pub(crate) left: usize,
     pub(crate) diagonals: &'a [Diagonal<'a>],
     pub(crate) isa: InstructionSet,
     /// One pair (γ, β) a layer.
@@ -174,12 +175,8 @@ impl<T: Number> Circuit<'_, T> {
 
     /// A layer's phase on a group, with what its mixer leaves to it.
     fn phase(&self, group: usize, gamma: f64, beta: &Beta) -> Phase<T> {
-        let (scale, offset) = self.left.to_phase(beta);
-        let angle = Angle {
-            gamma,
-            offset,
-            scale,
-        };
+        let offset = -beta.angle * self.left as f64;
+        let angle = Angle { gamma, offset };
         self.diagonals[group].phase(self.isa, angle)
     }
 
@@ -270,7 +267,6 @@ impl<T: Number> Circuit<'_, T> {
         &self,
         plan: &Plan,
         weight: Option<Weight>,
-        lead: f64,
         psi: &mut Amplitudes<T>,
         lambda: &mut Amplitudes<T>,
     ) -> Vec<Overlaps> {
@@ -303,7 +299,7 @@ impl<T: Number> Circuit<'_, T> {
                 }
             }
             let mut overlaps = vec![Overlaps::default(); pass.layers.len()];
-            pass.apply_back(&mut job, scratch, (lead, turn), &mut overlaps);
+            pass.apply_back(&mut job, scratch, turn.is_some(), &mut overlaps);
             for (part, [psi, lambda]) in job.parts().zip(&scratch.tiles) {
                 psi.scatter(pass.isa, pass.group, &mut part.views.0, pass.last_turn());
                 lambda.scatter(pass.isa, pass.group, &mut part.views.1, pass.last_turn());
@@ -321,21 +317,5 @@ impl<T: Number> Circuit<'_, T> {
             }
         }
         sums
-    }
-
-    /// By what the parts of layer `layer`'s mixer on the groups that `plan` comes after leave overlaps too large: their squared factors.
-    pub(crate) fn lead(&self, plans: &[Plan], at: usize) -> f64 {
-        let begins = |plan: &Plan| plan.stages.first().and_then(|stage| stage.before);
-        let Some(layer) = begins(&plans[at]) else {
-            return 1.0;
-        };
-        let touches = |plan: &&Plan| {
-            plan.stages
-                .iter()
-                .any(|stage| stage.before == Some(layer) || stage.after == Some(layer))
-        };
-        let beta = Beta::new(self.angles[layer].1, &[]);
-        let factor = |plan: &Plan| self.mixes[plan.group].scale(&beta).powi(2);
-        plans[..at].iter().filter(touches).map(factor).product()
     }
 }

@@ -3,12 +3,11 @@
 use crate::kernels::{InstructionSet, Number, TileMut, Turn};
 use crate::layout::Layout;
 use crate::mixer::{AxisMixer, Lattice, Matrix};
-use std::f64::consts::FRAC_PI_2;
 
 /// One operation on one axis, or on several neighbouring qubits, at whatever angle.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Step<T> {
-    /// `e^{-iβX}` but for a factor, on up to four qubits, the lowest with the given stride.
+    /// `e^{-iβX}` on up to four qubits, the lowest with the given stride.
     Turn { qubits: usize, stride: usize },
     /// The same on the lane bits in `lanes`, and on up to three qubits above one vector.
     TurnLanes { lanes: u32, qubits: usize },
@@ -74,67 +73,44 @@ impl<T: Number> Step<T> {
         self.apply(isa, beta, lambda.0, lambda.1);
         overlap
     }
-
-    /// How many qubits it turns.
-    fn qubits(&self) -> i32 {
-        match *self {
-            Self::Turn { qubits, .. } => qubits as i32,
-            Self::TurnLanes { lanes, qubits } => lanes.count_ones() as i32 + qubits as i32,
-            Self::Reflect { .. } | Self::ReflectLanes { .. } | Self::Multiply { .. } => 0,
-        }
-    }
 }
 
-/// Takes the overlaps of some steps, `Im⟨λ|B_k|ψ⟩` summed up, and carries the steps out on both states. What the turns leave too large is made
-/// good by the phase; until then overlaps are too large by its square, and `lead` is what they must be multiplied by.
+/// Takes the overlaps of some steps, `Im⟨λ|B_k|ψ⟩` summed up, and carries the steps out on both states.
 pub(crate) fn undo<T: Number>(
     isa: InstructionSet,
     (steps, beta): (&[Step<T>], &Beta),
     psi: TileMut<T>,
     lambda: TileMut<T>,
-    lead: &mut f64,
 ) -> f64 {
     let mut overlap = 0.0;
     for step in steps {
         let (psi, lambda) = ((&mut *psi.0, &mut *psi.1), (&mut *lambda.0, &mut *lambda.1));
-        overlap += *lead * step.undo(isa, beta, psi, lambda);
-        *lead *= beta.scale.powi(2 * step.qubits());
+        overlap += step.undo(isa, beta, psi, lambda);
     }
     overlap
 }
 
 /// Steps on the same tile.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Steps<T> {
-    steps: Vec<Step<T>>,
-    /// How many qubits they turn.
-    qubits: i32,
-}
+pub(crate) struct Steps<T>(Vec<Step<T>>);
 
 impl<T: Number> Steps<T> {
     pub(crate) fn apply(&self, isa: InstructionSet, beta: &Beta, re: &mut [T], im: &mut [T]) {
-        self.steps
-            .iter()
-            .for_each(|step| step.apply(isa, beta, re, im));
+        self.0.iter().for_each(|step| step.apply(isa, beta, re, im));
     }
 
     pub(crate) fn all(&self) -> &[Step<T>] {
-        &self.steps
-    }
-
-    /// The factor by which they leave a tile's amplitudes too large: cos β or sin β for every qubit.
-    pub(crate) fn scale(&self, beta: &Beta) -> f64 {
-        beta.scale.powi(self.qubits)
+        &self.0
     }
 
     /// All steps but the last, and its number of qubits, where it turns the highest bits of a tile of `length` numbers: it can be carried
     /// out while the tile is copied.
     pub(crate) fn split_highest(&self, length: usize) -> (&[Step<T>], Option<usize>) {
-        match self.steps.split_last() {
+        match self.0.split_last() {
             Some((&Step::Turn { qubits, stride }, others)) if stride << qubits == length => {
                 (others, Some(qubits))
             }
-            _ => (&self.steps, None),
+            _ => (&self.0, None),
         }
     }
 }
@@ -142,10 +118,8 @@ impl<T: Number> Steps<T> {
 /// A mixer's angle, as the steps on one group take it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Beta {
-    angle: f64,
+    pub(crate) angle: f64,
     pub(crate) turn: Turn,
-    /// The factor that a turn takes out of `e^{-iβX}`.
-    scale: f64,
     /// `e^{-2iβ} − 1`.
     reflection: (f64, f64),
     lattices: Vec<Matrices>,
@@ -162,7 +136,6 @@ struct Matrices {
 impl Beta {
     pub(crate) fn new(angle: f64, lattices: &[Lattice]) -> Self {
         let (sin, cos) = angle.sin_cos();
-        let turn = Turn::new(sin, cos);
         let matrices = |lattice: &Lattice| Matrices {
             d: lattice.levels(),
             own: lattice.matrix(),
@@ -170,11 +143,7 @@ impl Beta {
         };
         Self {
             angle,
-            turn,
-            scale: match turn {
-                Turn::Tangent(_) => cos,
-                Turn::Cotangent(_) => sin,
-            },
+            turn: Turn::new(sin, cos),
             // −2 sin β (sin β + i cos β), without cancellation at small angles.
             reflection: (-2.0 * sin * sin, -2.0 * sin * cos),
             lattices: lattices.iter().map(matrices).collect(),
@@ -229,42 +198,12 @@ impl<T: Number> Mix<T> {
     pub(crate) fn at(&self, angle: f64) -> Beta {
         Beta::new(angle, &self.lattices)
     }
-
-    /// The factor by which all steps together leave amplitudes too large.
-    pub(crate) fn scale(&self, beta: &Beta) -> f64 {
-        self.outer.scale(beta) * self.inner.scale(beta) * self.turned.scale(beta)
-    }
 }
 
-/// The axes whose mixers leave something to the phase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Left {
-    qubits: usize,
-    projectors: usize,
-}
-
-impl Left {
-    pub(crate) fn by(mixers: &[AxisMixer]) -> Self {
-        let count =
-            |wanted: fn(&AxisMixer) -> bool| mixers.iter().filter(|one| wanted(one)).count();
-        Self {
-            qubits: count(|mixer| matches!(mixer, AxisMixer::Flip)),
-            projectors: count(|mixer| matches!(mixer, AxisMixer::Projector(_))),
-        }
-    }
-
-    /// What a layer's mixer leaves to its phase: a factor, and an angle that is added to all phases.
-    pub(crate) fn to_phase(self, beta: &Beta) -> (f64, f64) {
-        // The complete mixer's factor e^{iβ} of every axis, and −i of every turn in cotangent form.
-        let turned = match beta.turn {
-            Turn::Tangent(_) => 0.0,
-            Turn::Cotangent(_) => (self.qubits % 4) as f64 * FRAC_PI_2,
-        };
-        (
-            beta.scale.powi(self.qubits as i32),
-            turned - beta.angle * self.projectors as f64,
-        )
-    }
+/// The axes whose mixers leave the factor `e^{iβ}` to the phase: those with `e^{-2iβ|w⟩⟨w|}`.
+pub(crate) fn left_to_phase(mixers: &[AxisMixer]) -> usize {
+    let left = |mixer: &&AxisMixer| matches!(mixer, AxisMixer::Projector(_));
+    mixers.iter().filter(left).count()
 }
 
 type Axis<'a> = (&'a AxisMixer, usize);
@@ -304,8 +243,7 @@ fn steps<T: Number>(axes: &[Axis], lattices: &mut Vec<Lattice>) -> Steps<T> {
             _ => steps.push(step(mixer, stride, lattices)),
         }
     }
-    let qubits = steps.iter().map(Step::qubits).sum();
-    Steps { steps, qubits }
+    Steps(steps)
 }
 
 fn step<T: Number>(mixer: &AxisMixer, stride: usize, lattices: &mut Vec<Lattice>) -> Step<T> {

@@ -6,7 +6,7 @@
     reason = "the dispatch has checked that the machine has these instructions"
 )]
 
-use super::vector::{Number, Vector};
+use super::vector::{Number, Pack, Vector};
 use super::{Angle, Product, Rows, Tile, TileMut, Turn, Weight};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::arch::x86_64::*;
@@ -20,68 +20,110 @@ pub struct Doubles([__m256d; 2]);
 pub struct Singles([__m256; 2]);
 
 macro_rules! vector {
-    ($name:ident, $real:ty, $set1:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $fma:ident, $fnma:ident, $swap:ident) => {
-        impl Vector for $name {
+    ($name:ident, $register:ty, $real:ty, $set1:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $fma:ident, $fnma:ident, $swap:ident) => {
+        impl Pack for $register {
             type Real = $real;
+            const LANES: usize = <$real>::LANES / 2;
+            const REGISTERS: usize = 16;
 
             #[inline(always)]
             fn splat(value: $real) -> Self {
                 // SAFETY: see the head of the file.
-                let half = unsafe { $set1(value) };
-                Self([half, half])
+                unsafe { $set1(value) }
             }
 
             #[inline(always)]
             fn load(from: &[$real], at: usize) -> Self {
-                let from = &from[at..at + <$real>::LANES];
-                // SAFETY: the slice holds both halves; unaligned loads are allowed.
-                Self(unsafe {
-                    [
-                        $load(from.as_ptr()),
-                        $load(from.as_ptr().add(<$real>::LANES / 2)),
-                    ]
-                })
+                let from = &from[at..at + Self::LANES];
+                // SAFETY: the slice holds a whole register; unaligned loads are allowed.
+                unsafe { $load(from.as_ptr()) }
             }
 
             #[inline(always)]
             fn store(self, to: &mut [$real], at: usize) {
-                let to = &mut to[at..at + <$real>::LANES];
-                // SAFETY: the slice holds both halves; unaligned stores are allowed.
-                unsafe {
-                    $store(to.as_mut_ptr(), self.0[0]);
-                    $store(to.as_mut_ptr().add(<$real>::LANES / 2), self.0[1]);
-                }
+                let to = &mut to[at..at + Self::LANES];
+                // SAFETY: the slice holds a whole register; unaligned stores are allowed.
+                unsafe { $store(to.as_mut_ptr(), self) }
             }
 
             #[inline(always)]
             fn add(self, other: Self) -> Self {
                 // SAFETY: see the head of the file.
-                Self([0, 1].map(|half| unsafe { $add(self.0[half], other.0[half]) }))
+                unsafe { $add(self, other) }
             }
 
             #[inline(always)]
             fn mul(self, other: Self) -> Self {
                 // SAFETY: see the head of the file.
-                Self([0, 1].map(|half| unsafe { $mul(self.0[half], other.0[half]) }))
+                unsafe { $mul(self, other) }
             }
 
             #[inline(always)]
             fn mul_add(self, factor: Self, addend: Self) -> Self {
                 // SAFETY: see the head of the file.
-                Self(
-                    [0, 1]
-                        .map(|half| unsafe { $fma(self.0[half], factor.0[half], addend.0[half]) }),
-                )
+                unsafe { $fma(self, factor, addend) }
             }
 
             #[inline(always)]
             fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
                 // SAFETY: see the head of the file.
-                Self(
-                    [0, 1]
-                        .map(|half| unsafe { $fnma(self.0[half], factor.0[half], addend.0[half]) }),
-                )
+                unsafe { $fnma(self, factor, addend) }
             }
+        }
+
+        impl Pack for $name {
+            type Real = $real;
+            const LANES: usize = <$real>::LANES;
+            const REGISTERS: usize = 8;
+
+            #[inline(always)]
+            fn splat(value: $real) -> Self {
+                Self([<$register>::splat(value); 2])
+            }
+
+            #[inline(always)]
+            fn load(from: &[$real], at: usize) -> Self {
+                let from = &from[at..at + Self::LANES];
+                Self([
+                    <$register as Pack>::load(from, 0),
+                    <$register as Pack>::load(from, Self::LANES / 2),
+                ])
+            }
+
+            #[inline(always)]
+            fn store(self, to: &mut [$real], at: usize) {
+                let to = &mut to[at..at + Self::LANES];
+                self.0[0].store(to, 0);
+                self.0[1].store(to, Self::LANES / 2);
+            }
+
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                let ([a, b], [c, d]) = (self.0, other.0);
+                Self([a.add(c), b.add(d)])
+            }
+
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                let ([a, b], [c, d]) = (self.0, other.0);
+                Self([a.mul(c), b.mul(d)])
+            }
+
+            #[inline(always)]
+            fn mul_add(self, factor: Self, addend: Self) -> Self {
+                let ([a, b], [c, d], [e, f]) = (self.0, factor.0, addend.0);
+                Self([a.mul_add(c, e), b.mul_add(d, f)])
+            }
+
+            #[inline(always)]
+            fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
+                let ([a, b], [c, d], [e, f]) = (self.0, factor.0, addend.0);
+                Self([a.neg_mul_add(c, e), b.neg_mul_add(d, f)])
+            }
+        }
+
+        impl Vector for $name {
+            type Part = $register;
 
             #[inline(always)]
             fn swap(self, bit: u32) -> Self {
@@ -121,6 +163,7 @@ unsafe fn swap_singles(x: __m256, bit: u32) -> __m256 {
 
 vector!(
     Doubles,
+    __m256d,
     f64,
     _mm256_set1_pd,
     _mm256_loadu_pd,
@@ -133,6 +176,7 @@ vector!(
 );
 vector!(
     Singles,
+    __m256,
     f32,
     _mm256_set1_ps,
     _mm256_loadu_ps,

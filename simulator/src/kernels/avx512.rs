@@ -6,7 +6,7 @@
     reason = "the dispatch has checked that the machine has these instructions"
 )]
 
-use super::vector::{Number, Vector};
+use super::vector::{Number, Pack, Vector};
 use super::{Angle, Product, Rows, Tile, TileMut, Turn, Weight};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::arch::x86_64::*;
@@ -21,8 +21,10 @@ pub struct Singles(__m512);
 
 macro_rules! vector {
     ($name:ident, $real:ty, $set1:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $fma:ident, $fnma:ident, $swap:ident) => {
-        impl Vector for $name {
+        impl Pack for $name {
             type Real = $real;
+            const LANES: usize = <$real>::LANES;
+            const REGISTERS: usize = 32;
 
             #[inline(always)]
             fn splat(value: $real) -> Self {
@@ -67,6 +69,10 @@ macro_rules! vector {
                 // SAFETY: see the head of the file.
                 Self(unsafe { $fnma(self.0, factor.0, addend.0) })
             }
+        }
+
+        impl Vector for $name {
+            type Part = Self;
 
             #[inline(always)]
             fn swap(self, bit: u32) -> Self {

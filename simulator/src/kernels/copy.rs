@@ -1,8 +1,9 @@
 //! Copies between a state and the tiles that the other kernels work on.
 
-use super::mix::{Turn, is_real, is_real_after, turn_column, unrolled};
-use super::vector::{Number, Vector};
-use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
+use super::mix::{Factors, Turn, halves, rows_mut, turn_column, unrolled};
+use super::vector::{Number, Pack, Vector};
+use super::{Tile, TileMut};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 /// Rows and columns that are transposed together.
 const SQUARE: usize = 8;
@@ -56,165 +57,128 @@ pub(crate) fn scatter<V: Vector>(from: &[V::Real], rows: Rows, mut to: ArrayView
     }
 }
 
-/// [`gather`], and turns the log2 N qubits that are the highest bits of a row's number. Rows are whole vectors.
+/// [`gather`], and turns the log2 N qubits that are the highest bits of a row's number. Rows are whole vectors, and as many blocks as
+/// there are values of those bits.
 #[inline(always)]
 pub(crate) fn gather_turned<V: Vector, const N: usize>(
     from: (ArrayView2<'_, V::Real>, ArrayView2<'_, V::Real>),
-    (re, im): (&mut [V::Real], &mut [V::Real]),
+    (re, im): TileMut<V::Real>,
     rows: Rows,
     turn: Turn,
 ) {
-    match turn {
-        Turn::Tangent(t) => gather_turned_by::<V, N, false>(from, (re, im), rows, t),
-        Turn::Cotangent(t) => gather_turned_by::<V, N, true>(from, (re, im), rows, t),
-    }
-}
-
-#[inline(always)]
-fn gather_turned_by<V: Vector, const N: usize, const COTANGENT: bool>(
-    from: (ArrayView2<'_, V::Real>, ArrayView2<'_, V::Real>),
-    (re, im): (&mut [V::Real], &mut [V::Real]),
-    rows: Rows,
-    t: f64,
-) {
-    let t = V::splat(V::Real::from_f64(t));
+    let by = Factors::<V::Part>::new(turn);
     let (part, width) = (from.0.nrows() / N, from.0.ncols());
+    let stride = part / rows.block * rows.block_pitch;
     for row in 0..part {
-        let from_re: [&[V::Real]; N] = std::array::from_fn(|j| row_of(&from.0, row + j * part));
-        let from_im: [&[V::Real]; N] = std::array::from_fn(|j| row_of(&from.1, row + j * part));
-        let to: [usize; N] = std::array::from_fn(|j| rows.at(row + j * part));
-        for at in (0..width).step_by(V::Real::LANES) {
-            gather_half::<V, N, COTANGENT, false>(t, [&from_re, &from_im], (re, im), &to, at);
-            gather_half::<V, N, COTANGENT, true>(t, [&from_re, &from_im], (re, im), &to, at);
-        }
+        let row_of = |list, j: usize| row_of(list, row + j * part, width);
+        let from = [&from.0, &from.1].map(|list| std::array::from_fn(|j| row_of(list, j)));
+        gather_rows::<V::Part, N>(by, from, (&mut *re, &mut *im), stride, rows.at(row));
     }
 }
 
+/// Turns N rows, and writes them from `at` on, `stride` numbers apart.
 #[inline(always)]
-fn gather_half<V: Vector, const N: usize, const COTANGENT: bool, const ODD: bool>(
-    t: V,
-    from: [&[&[V::Real]; N]; 2],
-    to: (&mut [V::Real], &mut [V::Real]),
-    rows: &[usize; N],
+fn gather_rows<P: Pack, const N: usize>(
+    by: Factors<P>,
+    [re, im]: [[&[P::Real]; N]; 2],
+    to: TileMut<P::Real>,
+    stride: usize,
     at: usize,
 ) {
-    let mut half = [t; N];
-    unrolled!(j < N, {
-        half[j] = V::load(
-            if is_real::<ODD>(j) {
-                from[0][j]
-            } else {
-                from[1][j]
-            },
-            at,
-        )
-    });
-    turn_column::<V, N, COTANGENT, ODD>(t, &mut half);
-    unrolled!(j < N, {
-        half[j].store(
-            if is_real_after::<N, COTANGENT, ODD>(j) {
-                to.0
-            } else {
-                to.1
-            },
-            rows[j] + at,
-        );
-    });
+    let columns = at..at + re[0].len();
+    let to = (
+        rows_mut::<_, N>(to.0, stride, columns.clone()),
+        rows_mut::<_, N>(to.1, stride, columns),
+    );
+    move_rows(by, halves(re, im), halves(to.0, to.1));
 }
 
+/// Turns the rows of both halves on their way.
 #[inline(always)]
-fn row_of<'a, T>(matrix: &ArrayView2<'a, T>, row: usize) -> &'a [T] {
-    (*matrix)
-        .index_axis_move(Axis(0), row)
-        .to_slice()
-        .unwrap_or_default()
-}
-
-/// Turns the log2 N qubits that are the highest bits of a row's number, and does as [`scatter`]. Rows are whole vectors.
-#[inline(always)]
-pub(crate) fn scatter_turned<V: Vector, const N: usize>(
-    from: (&[V::Real], &[V::Real]),
-    to: (ArrayViewMut2<'_, V::Real>, ArrayViewMut2<'_, V::Real>),
-    rows: Rows,
-    turn: Turn,
+fn move_rows<P: Pack, const N: usize>(
+    by: Factors<P>,
+    [even, odd]: [[&[P::Real]; N]; 2],
+    [mut to_even, mut to_odd]: [[&mut [P::Real]; N]; 2],
 ) {
-    match turn {
-        Turn::Tangent(t) => scatter_turned_by::<V, N, false>(from, to, rows, t),
-        Turn::Cotangent(t) => scatter_turned_by::<V, N, true>(from, to, rows, t),
+    move_half::<P, N, false>(by, &even, &mut to_even);
+    move_half::<P, N, true>(by, &odd, &mut to_odd);
+}
+
+#[inline(always)]
+fn move_half<P: Pack, const N: usize, const ODD: bool>(
+    by: Factors<P>,
+    from: &[&[P::Real]; N],
+    to: &mut [&mut [P::Real]; N],
+) {
+    for at in (0..from[0].len()).step_by(P::LANES) {
+        let mut half = [P::splat(P::Real::default()); N];
+        unrolled!(j < N, { half[j] = P::load(from[j], at) });
+        turn_column::<P, N, ODD>(by, &mut half);
+        unrolled!(j < N, { half[j].store(to[j], at) });
     }
 }
 
+/// The first `width` numbers of a row.
 #[inline(always)]
-fn scatter_turned_by<V: Vector, const N: usize, const COTANGENT: bool>(
-    (re, im): (&[V::Real], &[V::Real]),
+fn row_of<'a, T>(matrix: &ArrayView2<'a, T>, row: usize, width: usize) -> &'a [T] {
+    let row = (*matrix).index_axis_move(Axis(0), row).to_slice();
+    &row.unwrap_or_default()[..width]
+}
+
+/// Turns the log2 N qubits that are the highest bits of a row's number, and does as [`scatter`]. Rows are as in [`gather_turned`].
+#[inline(always)]
+pub(crate) fn scatter_turned<V: Vector, const N: usize>(
+    (re, im): Tile<V::Real>,
     (mut to_re, mut to_im): (ArrayViewMut2<'_, V::Real>, ArrayViewMut2<'_, V::Real>),
     rows: Rows,
-    t: f64,
+    turn: Turn,
 ) {
-    let t = V::splat(V::Real::from_f64(t));
+    let by = Factors::<V::Part>::new(turn);
     let (part, width) = (to_re.nrows() / N, to_re.ncols());
+    let stride = part / rows.block * rows.block_pitch;
     let mut parts_re = to_re.axis_chunks_iter_mut(Axis(0), part);
     let mut parts_im = to_im.axis_chunks_iter_mut(Axis(0), part);
     let mut parts_re: [_; N] = std::array::from_fn(|_| parts_re.next());
     let mut parts_im: [_; N] = std::array::from_fn(|_| parts_im.next());
     for row in 0..part {
-        let mut to_re: [&mut [V::Real]; N] = std::array::from_fn(|_| Default::default());
-        let mut to_im: [&mut [V::Real]; N] = std::array::from_fn(|_| Default::default());
-        to_re
-            .iter_mut()
-            .zip(&mut parts_re)
-            .for_each(|(to, part)| *to = row_of_mut(part, row));
-        to_im
-            .iter_mut()
-            .zip(&mut parts_im)
-            .for_each(|(to, part)| *to = row_of_mut(part, row));
-        let from: [usize; N] = std::array::from_fn(|j| rows.at(row + j * part));
-        for at in (0..width).step_by(V::Real::LANES) {
-            scatter_half::<V, N, COTANGENT, false>(
-                t,
-                (re, im),
-                [&mut to_re, &mut to_im],
-                &from,
-                at,
-            );
-            scatter_half::<V, N, COTANGENT, true>(t, (re, im), [&mut to_re, &mut to_im], &from, at);
-        }
+        let to = [
+            rows_of_mut::<_, N>(&mut parts_re, row, width),
+            rows_of_mut::<_, N>(&mut parts_im, row, width),
+        ];
+        scatter_rows::<V::Part, N>(by, (re, im), to, stride, rows.at(row));
     }
 }
 
+/// Turns N rows that stand from `at` on, `stride` numbers apart, and writes them.
 #[inline(always)]
-fn scatter_half<V: Vector, const N: usize, const COTANGENT: bool, const ODD: bool>(
-    t: V,
-    from: (&[V::Real], &[V::Real]),
-    to: [&mut [&mut [V::Real]; N]; 2],
-    rows: &[usize; N],
+fn scatter_rows<P: Pack, const N: usize>(
+    by: Factors<P>,
+    from: Tile<P::Real>,
+    [re, im]: [[&mut [P::Real]; N]; 2],
+    stride: usize,
     at: usize,
 ) {
-    let mut half = [t; N];
-    unrolled!(j < N, {
-        half[j] = V::load(
-            if is_real::<ODD>(j) { from.0 } else { from.1 },
-            rows[j] + at,
-        )
-    });
-    turn_column::<V, N, COTANGENT, ODD>(t, &mut half);
-    unrolled!(j < N, {
-        half[j].store(
-            if is_real_after::<N, COTANGENT, ODD>(j) {
-                to[0][j]
-            } else {
-                to[1][j]
-            },
-            at,
-        );
-    });
+    let width = re[0].len();
+    let from_re = std::array::from_fn(|j| &from.0[j * stride + at..][..width]);
+    let from_im = std::array::from_fn(|j| &from.1[j * stride + at..][..width]);
+    move_rows(by, halves(from_re, from_im), halves(re, im));
 }
 
-/// A row, empty where there is none.
+/// The first `width` numbers of a row of each of N parts.
 #[inline(always)]
-fn row_of_mut<'a, T>(matrix: &'a mut Option<ArrayViewMut2<'_, T>>, row: usize) -> &'a mut [T] {
-    let row = matrix.as_mut().map(|matrix| matrix.row_mut(row));
-    row.and_then(ArrayViewMut1::into_slice).unwrap_or_default()
+fn rows_of_mut<'a, T, const N: usize>(
+    parts: &'a mut [Option<ArrayViewMut2<'_, T>>; N],
+    row: usize,
+    width: usize,
+) -> [&'a mut [T]; N] {
+    let mut rows: [&mut [T]; N] = std::array::from_fn(|_| Default::default());
+    for (to, part) in rows.iter_mut().zip(parts) {
+        let row = part
+            .as_mut()
+            .and_then(|part| part.row_mut(row).into_slice());
+        *to = &mut row.unwrap_or_default()[..width];
+    }
+    rows
 }
 
 /// Copies a matrix of `rows` rows, `pitch` numbers apart and `columns` wide, with its columns as rows `to_pitch` apart.

@@ -5,10 +5,12 @@
 //! their own: there a digit is some bits of the lane's number.
 
 use super::TileMut;
-use super::vector::{Number, Vector};
+use super::vector::{Number, Pack, Vector};
+use std::ops::Range;
 
 /// Runs a block for every number below N ≤ 16, written out: loops over arrays of vectors that the compiler leaves as loops would keep
-/// the arrays in memory.
+/// the arrays in memory. A closure will not do either: it is compiled without the instruction set, and each of its vectors' operations
+/// becomes a call (100 times slower).
 macro_rules! unrolled {
     ($j:ident < $n:expr, $body:block) => {
         unrolled!($j < $n, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
@@ -24,46 +26,82 @@ macro_rules! unrolled {
 }
 pub(super) use unrolled;
 
-/// `e^{-iβX}` up to a factor, with one fused multiply-add a number: `1 − i·tan β·X` where tan β is at most one, `X + i·cot β` elsewhere.
+/// `e^{-iβX}` on qubits.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Turn {
-    /// tan β, to be multiplied by cos β.
-    Tangent(f64),
-    /// cot β, to be multiplied by −i sin β.
-    Cotangent(f64),
+pub(crate) struct Turn {
+    sin: f64,
+    cos: f64,
 }
 
 impl Turn {
-    /// The form whose factor is the larger one, for an angle with this sine and cosine.
+    /// By the angle with this sine and cosine.
     pub(crate) fn new(sin: f64, cos: f64) -> Self {
-        if sin.abs() <= cos.abs() {
-            Self::Tangent(sin / cos)
-        } else {
-            Self::Cotangent(cos / sin)
-        }
+        Self { sin, cos }
     }
+}
 
-    /// The square of the factor that is left out: cos² β or sin² β.
-    pub(crate) fn square(self) -> f64 {
-        match self {
-            Self::Tangent(t) | Self::Cotangent(t) => 1.0 / (1.0 + t * t),
-        }
-    }
+/// What numbers are multiplied by in a turn, in every lane.
+#[derive(Clone, Copy)]
+pub(super) struct Factors<P> {
+    sin: P,
+    cos: P,
+    /// −sin² β and sin β cos β: how far two qubits move by the sum of their own two amplitudes, and by the sum of the others.
+    own: P,
+    other: P,
+}
 
-    /// Turns amplitudes whose partner is in the same vector.
+impl<P: Pack> Factors<P> {
     #[inline(always)]
-    fn lanes<V: Vector, const COTANGENT: bool>(t: V, bit: u32, x: &mut V, y: &mut V) {
-        let (a, b) = (*x, *y);
-        let (c, d) = (a.swap(bit), b.swap(bit));
-        if COTANGENT {
-            *x = t.neg_mul_add(b, c);
-            *y = t.mul_add(a, d);
+    pub(super) fn new(Turn { sin, cos }: Turn) -> Self {
+        let factor = |factor: f64| P::splat(P::Real::from_f64(factor));
+        Self {
+            sin: factor(sin),
+            cos: factor(cos),
+            own: factor(-sin * sin),
+            other: factor(sin * cos),
+        }
+    }
+
+    /// Turns one qubit. Of its two numbers one is a real part and one imaginary; `real` says whether the first is the real one.
+    #[inline(always)]
+    fn one(self, real: bool, [a, b]: [P; 2]) -> [P; 2] {
+        let (x, y) = (self.cos.mul(a), self.cos.mul(b));
+        if real {
+            [self.sin.mul_add(b, x), self.sin.neg_mul_add(a, y)]
         } else {
-            *x = t.mul_add(d, a);
-            *y = t.neg_mul_add(c, b);
+            [self.sin.neg_mul_add(b, x), self.sin.mul_add(a, y)]
+        }
+    }
+
+    /// Turns two qubits. `X₁ + X₂` takes the amplitudes of 00 and 11 to those of 01 and 10 and does not see their differences. So only the
+    /// two sums turn, by 2β, and every amplitude moves by half of what its sum does.
+    #[inline(always)]
+    fn two(self, real: bool, [a, b, c, d]: [P; 4]) -> [P; 4] {
+        let (ends, middle) = self.moves(real, a.add(d), b.add(c));
+        [a.add(ends), b.add(middle), c.add(middle), d.add(ends)]
+    }
+
+    /// By how much two sums move their amplitudes.
+    #[inline(always)]
+    fn moves(self, real: bool, ends: P, middle: P) -> (P, P) {
+        let (x, y) = (self.own.mul(ends), self.own.mul(middle));
+        if real {
+            (
+                self.other.mul_add(middle, x),
+                self.other.neg_mul_add(ends, y),
+            )
+        } else {
+            (
+                self.other.neg_mul_add(middle, x),
+                self.other.mul_add(ends, y),
+            )
         }
     }
 }
+
+/// Bytes of sixteen rows that are turned four at a time where registers do not hold more: half of an L1 cache. From further away rows are
+/// better read once, although the compiler then keeps some of them in memory.
+const NEAR: usize = 1 << 14;
 
 /// Turns log2 N neighbouring qubits, the lowest with the given stride; N = 2, 4, 8 or 16.
 #[inline(always)]
@@ -73,125 +111,117 @@ pub(crate) fn turn<V: Vector, const N: usize>(
     stride: usize,
     turn: Turn,
 ) {
-    match turn {
-        Turn::Tangent(t) => turn_rows::<V, N, false>(re, im, stride, t),
-        Turn::Cotangent(t) => turn_rows::<V, N, true>(re, im, stride, t),
-    }
-}
-
-#[inline(always)]
-fn turn_rows<V: Vector, const N: usize, const COTANGENT: bool>(
-    re: &mut [V::Real],
-    im: &mut [V::Real],
-    stride: usize,
-    t: f64,
-) {
-    let t = V::splat(V::Real::from_f64(t));
+    let by = Factors::<V::Part>::new(turn);
+    let near = 2 * N * stride * size_of::<V::Real>() <= NEAR;
     for (re, im) in re
         .chunks_exact_mut(N * stride)
         .zip(im.chunks_exact_mut(N * stride))
     {
-        for at in (0..stride).step_by(V::Real::LANES) {
-            turn_at::<V, N, COTANGENT>(t, (re, im), stride, at);
+        if N == 16 && V::Part::REGISTERS < 2 * N && near {
+            turn_fours::<V::Part>(by, (re, im), stride);
+        } else {
+            turn_rows::<V::Part, N>(by, (re, im), stride, 0..stride);
         }
     }
 }
 
-/// Turns the N amplitudes of a vector of columns.
+/// Turns four qubits, two at a time.
 #[inline(always)]
-pub(super) fn turn_at<V: Vector, const N: usize, const COTANGENT: bool>(
-    t: V,
-    (re, im): TileMut<V::Real>,
-    stride: usize,
-    at: usize,
-) {
-    let mut even = load_half::<V, N, false>(re, im, stride, at);
-    turn_column::<V, N, COTANGENT, false>(t, &mut even);
-    // Where the halves change places, both are read before either is written.
-    let exchanged = COTANGENT && N.ilog2() % 2 == 1;
-    if !exchanged {
-        store_half::<V, N, COTANGENT, false>(&even, re, im, stride, at);
+fn turn_fours<P: Pack>(by: Factors<P>, (re, im): TileMut<P::Real>, stride: usize) {
+    for rows in (0..16 * stride).step_by(4 * stride) {
+        let part = (&mut re[rows..], &mut im[rows..]);
+        turn_rows::<P, 4>(by, part, stride, 0..stride);
     }
-    let mut odd = load_half::<V, N, true>(re, im, stride, at);
-    turn_column::<V, N, COTANGENT, true>(t, &mut odd);
-    if exchanged {
-        store_half::<V, N, COTANGENT, false>(&even, re, im, stride, at);
-    }
-    store_half::<V, N, COTANGENT, true>(&odd, re, im, stride, at);
+    turn_rows::<P, 4>(by, (re, im), 4 * stride, 0..4 * stride);
 }
 
 #[inline(always)]
-pub(super) fn load_half<V: Vector, const N: usize, const ODD: bool>(
-    re: &[V::Real],
-    im: &[V::Real],
+fn turn_rows<P: Pack, const N: usize>(
+    by: Factors<P>,
+    (re, im): TileMut<P::Real>,
     stride: usize,
-    at: usize,
-) -> [V; N] {
-    let mut half = [V::splat(V::Real::default()); N];
-    unrolled!(j < N, {
-        half[j] = V::load(if is_real::<ODD>(j) { re } else { im }, j * stride + at)
-    });
-    half
+    columns: Range<usize>,
+) {
+    let (re, im) = (
+        rows_mut::<_, N>(re, stride, columns.clone()),
+        rows_mut::<_, N>(im, stride, columns),
+    );
+    let [mut even, mut odd] = halves(re, im);
+    turn_half::<P, N, false>(by, &mut even);
+    turn_half::<P, N, true>(by, &mut odd);
 }
 
+/// A range of N rows that begin `stride` numbers apart.
 #[inline(always)]
-fn store_half<V: Vector, const N: usize, const COTANGENT: bool, const ODD: bool>(
-    half: &[V; N],
-    re: &mut [V::Real],
-    im: &mut [V::Real],
+pub(super) fn rows_mut<T, const N: usize>(
+    list: &mut [T],
     stride: usize,
-    at: usize,
-) {
+    columns: Range<usize>,
+) -> [&mut [T]; N] {
+    let mut list = list.chunks_mut(stride);
+    let mut rows: [&mut [T]; N] = std::array::from_fn(|_| Default::default());
     unrolled!(j < N, {
-        half[j].store(
-            if is_real_after::<N, COTANGENT, ODD>(j) {
-                re
-            } else {
-                im
-            },
-            j * stride + at,
-        );
+        rows[j] = &mut list.next().unwrap_or_default()[columns.clone()]
     });
+    rows
 }
 
 /// A turn takes real parts to imaginary ones and back while it changes one bit of the index. So the real parts at indices with an even
 /// number of bits and the imaginary parts at the others are turned among themselves, as are the rest: each half needs half of the
-/// registers. This says which part of index `j` the half `ODD` holds.
+/// registers. Makes of the rows of both parts those of both halves.
+#[inline(always)]
+pub(super) fn halves<R, const N: usize>(mut re: [R; N], mut im: [R; N]) -> [[R; N]; 2] {
+    unrolled!(j < N, {
+        if !is_real::<false>(j) {
+            std::mem::swap(&mut re[j], &mut im[j]);
+        }
+    });
+    [re, im]
+}
+
+/// Whether index `j` of the half `ODD` holds a real part.
 #[inline(always)]
 pub(super) fn is_real<const ODD: bool>(j: usize) -> bool {
     (j.count_ones() % 2 == 1) == ODD
 }
 
-/// The same once all qubits have been turned: in cotangent form each of them exchanges the parts.
 #[inline(always)]
-pub(super) fn is_real_after<const N: usize, const COTANGENT: bool, const ODD: bool>(
-    j: usize,
-) -> bool {
-    is_real::<ODD>(j) != (COTANGENT && N.ilog2() % 2 == 1)
+fn turn_half<P: Pack, const N: usize, const ODD: bool>(
+    by: Factors<P>,
+    rows: &mut [&mut [P::Real]; N],
+) {
+    for at in (0..rows[0].len()).step_by(P::LANES) {
+        let mut half = [by.sin; N];
+        unrolled!(j < N, { half[j] = P::load(rows[j], at) });
+        turn_column::<P, N, ODD>(by, &mut half);
+        unrolled!(j < N, { half[j].store(rows[j], at) });
+    }
 }
 
-/// Turns one half of the N amplitudes of a column by all log2 N qubits.
+/// Turns one half of the N amplitudes of a column by all log2 N qubits, two at a time.
 #[inline(always)]
-pub(super) fn turn_column<V: Vector, const N: usize, const COTANGENT: bool, const ODD: bool>(
-    t: V,
-    half: &mut [V; N],
+pub(super) fn turn_column<P: Pack, const N: usize, const ODD: bool>(
+    by: Factors<P>,
+    half: &mut [P; N],
 ) {
-    unrolled!(qubit < N.ilog2() as usize, {
-        let bit = 1 << qubit;
-        unrolled!(low < N, {
-            if low & bit == 0 {
-                let (a, b) = (half[low], half[low | bit]);
-                // The partner of a real part is an imaginary one, and its sign is the other.
-                let real = is_real::<ODD>(low) != (COTANGENT && qubit % 2 == 1);
-                (half[low], half[low | bit]) = match (COTANGENT, real) {
-                    (false, true) => (t.mul_add(b, a), t.neg_mul_add(a, b)),
-                    (false, false) => (t.neg_mul_add(b, a), t.mul_add(a, b)),
-                    (true, true) => (t.mul_add(a, b), t.neg_mul_add(b, a)),
-                    (true, false) => (t.neg_mul_add(a, b), t.mul_add(b, a)),
-                };
+    unrolled!(pair < N.ilog2() as usize / 2, {
+        let (a, b) = (1 << (2 * pair), 2 << (2 * pair));
+        unrolled!(j < N, {
+            if j & (a | b) == 0 {
+                let column = [half[j], half[j | a], half[j | b], half[j | a | b]];
+                [half[j], half[j | a], half[j | b], half[j | a | b]] =
+                    by.two(is_real::<ODD>(j), column);
             }
         });
     });
+    if N.ilog2() % 2 == 1 {
+        unrolled!(j < N, {
+            if j < N / 2 {
+                let column = [half[j], half[j | (N / 2)]];
+                [half[j], half[j | (N / 2)]] = by.one(is_real::<ODD>(j), column);
+            }
+        });
+    }
 }
 
 /// Turns the qubits that are lane bits in `lanes`, and the log2 N qubits above one vector; N = 1, 2, 4 or 8.
@@ -202,101 +232,155 @@ pub(crate) fn turn_lanes<V: Vector, const N: usize>(
     lanes: u32,
     turn: Turn,
 ) {
-    match turn {
-        Turn::Tangent(t) => turn_lanes_by::<V, N, false>(re, im, lanes, t),
-        Turn::Cotangent(t) => turn_lanes_by::<V, N, true>(re, im, lanes, t),
-    }
-}
-
-#[inline(always)]
-fn turn_lanes_by<V: Vector, const N: usize, const COTANGENT: bool>(
-    re: &mut [V::Real],
-    im: &mut [V::Real],
-    lanes: u32,
-    t: f64,
-) {
-    let t = V::splat(V::Real::from_f64(t));
-    let stride = V::Real::LANES;
-    for (re, im) in re
-        .chunks_exact_mut(N * stride)
-        .zip(im.chunks_exact_mut(N * stride))
-    {
-        turn_lanes_at::<V, N, COTANGENT>(t, (re, im), lanes);
+    let (by, above) = (Factors::<V>::new(turn), Factors::<V::Part>::new(turn));
+    let length = N * V::Real::LANES;
+    for (re, im) in re.chunks_exact_mut(length).zip(im.chunks_exact_mut(length)) {
+        turn_lanes_at::<V, N>((by, above), (re, im), lanes);
     }
 }
 
 /// Turns the N vectors of two short slices, at lane bits and by all log2 N qubits.
 #[inline(always)]
-pub(super) fn turn_lanes_at<V: Vector, const N: usize, const COTANGENT: bool>(
-    t: V,
+pub(super) fn turn_lanes_at<V: Vector, const N: usize>(
+    (by, above): (Factors<V>, Factors<V::Part>),
     (re, im): TileMut<V::Real>,
     lanes: u32,
 ) {
     let stride = V::Real::LANES;
-    let (mut x, mut y) = ([t; N], [t; N]);
-    unrolled!(j < N, {
-        (x[j], y[j]) = (V::load(re, j * stride), V::load(im, j * stride));
+    let all = lanes == (1 << V::Real::LANE_BITS) - 1;
+    // Of three lane bits the last one makes two with the first qubit above.
+    if !all || V::Real::LANE_BITS.is_multiple_of(2) || N == 1 {
+        unrolled!(j < N, {
+            let at = j * stride;
+            let (x, y) = by.lanes(lanes, (V::load(re, at), V::load(im, at)));
+            x.store(re, at);
+            y.store(im, at);
+        });
+        return turn_above::<V, N>(above, (re, im), stride);
+    }
+    unrolled!(pair < N / 2, {
+        let (here, there) = (2 * pair * stride, (2 * pair + 1) * stride);
+        let near = by.lane_pairs((V::load(re, here), V::load(im, here)));
+        let far = by.lane_pairs((V::load(re, there), V::load(im, there)));
+        let [(x, y), (a, b)] = by.crossed(V::Real::LANE_BITS - 1, [near, far]);
+        x.store(re, here);
+        y.store(im, here);
+        a.store(re, there);
+        b.store(im, there);
     });
-    unrolled!(bit < V::Real::LANE_BITS as usize, {
-        if lanes & (1 << bit) != 0 {
-            unrolled!(j < N, {
-                Turn::lanes::<V, COTANGENT>(t, bit as u32, &mut x[j], &mut y[j])
-            });
+    for row in [0, stride] {
+        let part = (&mut re[row..], &mut im[row..]);
+        match N {
+            8 => turn_rows::<V::Part, 4>(above, part, 2 * stride, 0..stride),
+            4 => turn_rows::<V::Part, 2>(above, part, 2 * stride, 0..stride),
+            _ => {}
         }
-    });
-    let (mut even, mut odd) = ([t; N], [t; N]);
-    unrolled!(j < N, {
-        (even[j], odd[j]) = if is_real::<false>(j) {
-            (x[j], y[j])
-        } else {
-            (y[j], x[j])
-        };
-    });
-    turn_column::<V, N, COTANGENT, false>(t, &mut even);
-    turn_column::<V, N, COTANGENT, true>(t, &mut odd);
-    unrolled!(j < N, {
-        let real = is_real_after::<N, COTANGENT, false>(j);
-        let (x, y) = if real {
-            (even[j], odd[j])
-        } else {
-            (odd[j], even[j])
-        };
-        x.store(re, j * stride);
-        y.store(im, j * stride);
-    });
+    }
+}
+
+#[inline(always)]
+fn turn_above<V: Vector, const N: usize>(
+    above: Factors<V::Part>,
+    tile: TileMut<V::Real>,
+    stride: usize,
+) {
+    if N > 1 {
+        turn_rows::<V::Part, N>(above, tile, stride, 0..stride);
+    }
+}
+
+impl<V: Vector> Factors<V> {
+    /// Turns the qubits at the lane bits in `lanes`, two at a time where those are all.
+    #[inline(always)]
+    fn lanes(self, lanes: u32, (mut x, mut y): (V, V)) -> (V, V) {
+        if lanes == (1 << V::Real::LANE_BITS) - 1 {
+            (x, y) = self.lane_pairs((x, y));
+            if V::Real::LANE_BITS % 2 == 1 {
+                (x, y) = self.lane(V::Real::LANE_BITS - 1, (x, y));
+            }
+            return (x, y);
+        }
+        unrolled!(bit < V::Real::LANE_BITS as usize, {
+            if lanes & (1 << bit) != 0 {
+                (x, y) = self.lane(bit as u32, (x, y));
+            }
+        });
+        (x, y)
+    }
+
+    /// Turns the qubits at all lane bits, but for the last of an odd number of them.
+    #[inline(always)]
+    fn lane_pairs(self, (mut x, mut y): (V, V)) -> (V, V) {
+        unrolled!(pair < V::Real::LANE_BITS as usize / 2, {
+            (x, y) = self.lane_pair(2 * pair as u32, (x, y));
+        });
+        (x, y)
+    }
+
+    /// Turns the qubit at a lane bit.
+    #[inline(always)]
+    fn lane(self, bit: u32, (x, y): (V, V)) -> (V, V) {
+        let (a, b) = (x.swap(bit), y.swap(bit));
+        (
+            self.sin.mul_add(b, self.cos.mul(x)),
+            self.sin.neg_mul_add(a, self.cos.mul(y)),
+        )
+    }
+
+    /// Turns the qubits at a lane bit and the next one, as [`Self::two`] does.
+    #[inline(always)]
+    fn lane_pair(self, bit: u32, (x, y): (V, V)) -> (V, V) {
+        let (re, im) = (
+            x.add(x.swap(bit).swap(bit + 1)),
+            y.add(y.swap(bit).swap(bit + 1)),
+        );
+        (
+            x.add(self.move_re(re, im.swap(bit))),
+            y.add(self.move_im(im, re.swap(bit))),
+        )
+    }
+
+    /// Turns the qubit at a lane bit and the one above that tells two vectors apart.
+    #[inline(always)]
+    fn crossed(self, bit: u32, [(x, y), (a, b)]: [(V, V); 2]) -> [(V, V); 2] {
+        let (re, im) = (x.add(a.swap(bit)), y.add(b.swap(bit)));
+        let by = (
+            self.move_re(re, im.swap(bit)),
+            self.move_im(im, re.swap(bit)),
+        );
+        [
+            (x.add(by.0), y.add(by.1)),
+            (a.add(by.0.swap(bit)), b.add(by.1.swap(bit))),
+        ]
+    }
+
+    /// By how much a sum of real parts moves, given the other sum's imaginary part.
+    #[inline(always)]
+    fn move_re(self, re: V, other_im: V) -> V {
+        self.other.mul_add(other_im, self.own.mul(re))
+    }
+
+    /// By how much a sum of imaginary parts moves, given the other sum's real part.
+    #[inline(always)]
+    fn move_im(self, im: V, other_re: V) -> V {
+        self.other.neg_mul_add(other_re, self.own.mul(im))
+    }
 }
 
 /// Turns a qubit whose partners are mirrored: index `i` of one tile has its partner at `length − 1 − i` of the other.
 #[inline(always)]
 pub(crate) fn turn_mirrored<V: Vector>(near: TileMut<V::Real>, far: TileMut<V::Real>, turn: Turn) {
-    match turn {
-        Turn::Tangent(t) => turn_mirrored_by::<V, false>(near, far, t),
-        Turn::Cotangent(t) => turn_mirrored_by::<V, true>(near, far, t),
-    }
-}
-
-#[inline(always)]
-fn turn_mirrored_by<V: Vector, const COTANGENT: bool>(
-    near: TileMut<V::Real>,
-    far: TileMut<V::Real>,
-    t: f64,
-) {
-    let t = V::splat(V::Real::from_f64(t));
+    let by = Factors::<V>::new(turn);
     let length = near.0.len();
     for at in (0..length).step_by(V::Real::LANES) {
         let there = length - V::Real::LANES - at;
-        let (mut even, mut odd) = (
-            [V::load(near.0, at), V::load(far.1, there).reversed()],
-            [V::load(near.1, at), V::load(far.0, there).reversed()],
-        );
-        turn_column::<V, 2, COTANGENT, false>(t, &mut even);
-        turn_column::<V, 2, COTANGENT, true>(t, &mut odd);
-        // In cotangent form real and imaginary parts have changed places.
-        let (a, b) = if COTANGENT { (odd, even) } else { (even, odd) };
-        a[0].store(near.0, at);
-        b[0].store(near.1, at);
-        b[1].reversed().store(far.0, there);
-        a[1].reversed().store(far.1, there);
+        let even = [V::load(near.0, at), V::load(far.1, there).reversed()];
+        let odd = [V::load(near.1, at), V::load(far.0, there).reversed()];
+        let (even, odd) = (by.one(true, even), by.one(false, odd));
+        even[0].store(near.0, at);
+        odd[0].store(near.1, at);
+        odd[1].reversed().store(far.0, there);
+        even[1].reversed().store(far.1, there);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Four NEON registers, and every kernel compiled for them. Every aarch64 has NEON.
 #![allow(unsafe_code, reason = "loads and stores by address")]
 
-use super::vector::{Number, Vector};
+use super::vector::{Number, Pack, Vector};
 use super::{Angle, Product, Rows, Tile, TileMut, Turn, Weight};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::arch::aarch64::*;
@@ -15,61 +15,113 @@ pub struct Doubles([float64x2_t; 4]);
 pub struct Singles([float32x4_t; 4]);
 
 macro_rules! vector {
-    ($name:ident, $real:ty, $dup:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $fma:ident, $fms:ident, $swap:ident) => {
-        impl Vector for $name {
+    ($name:ident, $register:ty, $real:ty, $dup:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $fma:ident, $fms:ident, $swap:ident) => {
+        impl Pack for $register {
             type Real = $real;
+            const LANES: usize = <$real>::LANES / 4;
+            const REGISTERS: usize = 32;
 
             #[inline(always)]
             fn splat(value: $real) -> Self {
                 // SAFETY: every aarch64 has NEON.
-                Self([unsafe { $dup(value) }; 4])
+                unsafe { $dup(value) }
             }
 
             #[inline(always)]
             fn load(from: &[$real], at: usize) -> Self {
-                let from = &from[at..at + <$real>::LANES];
-                // SAFETY: the slice holds all four quarters.
-                Self([0, 1, 2, 3].map(|quarter| unsafe {
-                    $load(from.as_ptr().add(quarter * <$real>::LANES / 4))
-                }))
+                let from = &from[at..at + Self::LANES];
+                // SAFETY: the slice holds a whole register.
+                unsafe { $load(from.as_ptr()) }
             }
 
             #[inline(always)]
             fn store(self, to: &mut [$real], at: usize) {
-                let to = &mut to[at..at + <$real>::LANES];
-                for (quarter, part) in self.0.into_iter().enumerate() {
-                    // SAFETY: the slice holds all four quarters.
-                    unsafe { $store(to.as_mut_ptr().add(quarter * <$real>::LANES / 4), part) }
-                }
+                let to = &mut to[at..at + Self::LANES];
+                // SAFETY: the slice holds a whole register.
+                unsafe { $store(to.as_mut_ptr(), self) }
             }
 
             #[inline(always)]
             fn add(self, other: Self) -> Self {
                 // SAFETY: every aarch64 has NEON.
-                Self([0, 1, 2, 3].map(|quarter| unsafe { $add(self.0[quarter], other.0[quarter]) }))
+                unsafe { $add(self, other) }
             }
 
             #[inline(always)]
             fn mul(self, other: Self) -> Self {
                 // SAFETY: every aarch64 has NEON.
-                Self([0, 1, 2, 3].map(|quarter| unsafe { $mul(self.0[quarter], other.0[quarter]) }))
+                unsafe { $mul(self, other) }
             }
 
             #[inline(always)]
             fn mul_add(self, factor: Self, addend: Self) -> Self {
                 // SAFETY: every aarch64 has NEON.
-                Self([0, 1, 2, 3].map(|quarter| unsafe {
-                    $fma(addend.0[quarter], self.0[quarter], factor.0[quarter])
-                }))
+                unsafe { $fma(addend, self, factor) }
             }
 
             #[inline(always)]
             fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
                 // SAFETY: every aarch64 has NEON.
-                Self([0, 1, 2, 3].map(|quarter| unsafe {
-                    $fms(addend.0[quarter], self.0[quarter], factor.0[quarter])
+                unsafe { $fms(addend, self, factor) }
+            }
+        }
+
+        impl Pack for $name {
+            type Real = $real;
+            const LANES: usize = <$real>::LANES;
+            const REGISTERS: usize = 8;
+
+            #[inline(always)]
+            fn splat(value: $real) -> Self {
+                Self([<$register>::splat(value); 4])
+            }
+
+            #[inline(always)]
+            fn load(from: &[$real], at: usize) -> Self {
+                let from = &from[at..at + Self::LANES];
+                Self(
+                    [0, 1, 2, 3]
+                        .map(|quarter| <$register as Pack>::load(from, quarter * Self::LANES / 4)),
+                )
+            }
+
+            #[inline(always)]
+            fn store(self, to: &mut [$real], at: usize) {
+                let to = &mut to[at..at + Self::LANES];
+                for (quarter, part) in self.0.into_iter().enumerate() {
+                    part.store(to, quarter * Self::LANES / 4);
+                }
+            }
+
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                Self([0, 1, 2, 3].map(|quarter| self.0[quarter].add(other.0[quarter])))
+            }
+
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                Self([0, 1, 2, 3].map(|quarter| self.0[quarter].mul(other.0[quarter])))
+            }
+
+            #[inline(always)]
+            fn mul_add(self, factor: Self, addend: Self) -> Self {
+                Self(
+                    [0, 1, 2, 3].map(|quarter| {
+                        self.0[quarter].mul_add(factor.0[quarter], addend.0[quarter])
+                    }),
+                )
+            }
+
+            #[inline(always)]
+            fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
+                Self([0, 1, 2, 3].map(|quarter| {
+                    self.0[quarter].neg_mul_add(factor.0[quarter], addend.0[quarter])
                 }))
             }
+        }
+
+        impl Vector for $name {
+            type Part = $register;
 
             #[inline(always)]
             fn swap(self, bit: u32) -> Self {
@@ -103,6 +155,7 @@ fn swap_singles(x: float32x4_t, bit: u32) -> float32x4_t {
 
 vector!(
     Doubles,
+    float64x2_t,
     f64,
     vdupq_n_f64,
     vld1q_f64,
@@ -115,6 +168,7 @@ vector!(
 );
 vector!(
     Singles,
+    float32x4_t,
     f32,
     vdupq_n_f32,
     vld1q_f32,

@@ -1,13 +1,14 @@
-//! `Im⟨λ|B_k|ψ⟩` and `Im⟨λ|C|ψ⟩` on one tile. Axes are cut as in `mix`. An overlap is the same before and after a turn, but for the factor
-//! that turns leave out, so it is taken where both states are read to be turned.
+//! `Im⟨λ|B_k|ψ⟩` and `Im⟨λ|C|ψ⟩` on one tile. Axes are cut as in `mix`. An overlap is the same before and after a turn, so it is
+//! taken where both states are read to be turned.
 
 use super::mix::{
-    Turn, is_real, load_half, project, project_lanes, turn_at, turn_lanes_at, unrolled,
-    with_known_length,
+    Factors, Turn, halves, is_real, project, project_lanes, rows_mut, turn_column, turn_lanes_at,
+    unrolled, with_known_length,
 };
 use super::reduce::{Sum, sum_of};
-use super::vector::{Number, Vector};
+use super::vector::{Number, Pack, Vector};
 use super::{Tile, TileMut};
+use std::ops::Range;
 
 /// Of X on log2 N neighbouring qubits, the lowest with the given stride; N = 2, 4, 8 or 16.
 #[inline(always)]
@@ -18,14 +19,20 @@ pub(crate) fn overlap_turn<V: Vector, const N: usize>(
 ) -> f64 {
     let mut sum = Sum::ZERO;
     for start in (0..psi.0.len()).step_by(N * stride) {
-        for at in (start..start + stride).step_by(V::Real::LANES) {
-            sum.add(overlap_at::<V, N>(psi, lambda, stride, at));
+        for at in (0..stride).step_by(V::Part::LANES) {
+            sum.add_at(
+                at,
+                overlap_at::<V::Part, N>(psi, lambda, stride, start + at),
+            );
         }
     }
     sum.total()
 }
 
-/// [`overlap_turn`], and turns the qubits on both states while their amplitudes are at hand.
+/// Columns that are taken together, in vectors: so few that sixteen rows of two states stay in L1.
+const COLUMNS: usize = 4;
+
+/// [`overlap_turn`], and turns the qubits on both states, two at a time.
 #[inline(always)]
 pub(crate) fn undo<V: Vector, const N: usize>(
     psi: TileMut<V::Real>,
@@ -33,54 +40,111 @@ pub(crate) fn undo<V: Vector, const N: usize>(
     stride: usize,
     turn: Turn,
 ) -> f64 {
-    match turn {
-        Turn::Tangent(t) => undo_by::<V, N, false>(psi, lambda, stride, t),
-        Turn::Cotangent(t) => undo_by::<V, N, true>(psi, lambda, stride, t),
-    }
-}
-
-#[inline(always)]
-fn undo_by<V: Vector, const N: usize, const COTANGENT: bool>(
-    psi: TileMut<V::Real>,
-    lambda: TileMut<V::Real>,
-    stride: usize,
-    t: f64,
-) -> f64 {
-    let t = V::splat(V::Real::from_f64(t));
+    let by = Factors::<V::Part>::new(turn);
+    let step = COLUMNS * V::Real::LANES;
     let mut sum = Sum::ZERO;
     for start in (0..psi.0.len()).step_by(N * stride) {
-        for at in (start..start + stride).step_by(V::Real::LANES) {
-            let states = ((&*psi.0, &*psi.1), (&*lambda.0, &*lambda.1));
-            sum.add(overlap_at::<V, N>(states.0, states.1, stride, at));
-            turn_at::<V, N, COTANGENT>(t, (&mut *psi.0, &mut *psi.1), stride, at);
-            turn_at::<V, N, COTANGENT>(t, (&mut *lambda.0, &mut *lambda.1), stride, at);
+        for at in (0..stride).step_by(step) {
+            let columns = at..stride.min(at + step);
+            let (mut qubits, mut below) = (N.ilog2(), stride);
+            while qubits > 0 {
+                let rows = if qubits == 1 { 2 } else { 4 };
+                for group in (0..N * stride).step_by(rows * below) {
+                    for row in (0..below).step_by(stride) {
+                        let first = start + group + row;
+                        let states = [&mut *psi.0, &mut *psi.1, &mut *lambda.0, &mut *lambda.1];
+                        let states = states.map(|list| &mut list[first..]);
+                        if qubits == 1 {
+                            undo_rows::<V, 2>(by, states, below, columns.clone(), &mut sum);
+                        } else {
+                            undo_rows::<V, 4>(by, states, below, columns.clone(), &mut sum);
+                        }
+                    }
+                }
+                qubits = qubits.saturating_sub(2);
+                below *= rows;
+            }
         }
     }
     sum.total()
 }
 
-/// The overlaps of the N amplitudes of a vector of columns with their neighbours. As in the turns, real parts at indices of even parity and
+/// The overlaps of one or two qubits on some columns, and turns them.
+#[inline(always)]
+fn undo_rows<V: Vector, const N: usize>(
+    by: Factors<V::Part>,
+    states: [&mut [V::Real]; 4],
+    stride: usize,
+    columns: Range<usize>,
+    sum: &mut Sum,
+) {
+    let [a, b, c, d] = states.map(|list| rows_mut::<_, N>(list, stride, columns.clone()));
+    let [mut psi_even, mut psi_odd] = halves(a, b);
+    let [mut lambda_even, mut lambda_odd] = halves(c, d);
+    for at in (0..columns.len()).step_by(V::Part::LANES) {
+        let even = undo_column::<V::Part, N, false>(by, &mut psi_even, &mut lambda_even, at);
+        let odd = undo_column::<V::Part, N, true>(by, &mut psi_odd, &mut lambda_odd, at);
+        sum.add_at(at, even.add(odd));
+    }
+}
+
+#[inline(always)]
+fn undo_column<P: Pack, const N: usize, const ODD: bool>(
+    by: Factors<P>,
+    psi: &mut [&mut [P::Real]; N],
+    lambda: &mut [&mut [P::Real]; N],
+    at: usize,
+) -> P {
+    let zero = P::splat(P::Real::default());
+    let (mut x, mut l) = ([zero; N], [zero; N]);
+    unrolled!(j < N, {
+        (x[j], l[j]) = (P::load(psi[j], at), P::load(lambda[j], at))
+    });
+    let overlap = overlap_half::<P, N, ODD>(&x, &l);
+    turn_column::<P, N, ODD>(by, &mut x);
+    turn_column::<P, N, ODD>(by, &mut l);
+    unrolled!(j < N, {
+        x[j].store(psi[j], at);
+        l[j].store(lambda[j], at);
+    });
+    overlap
+}
+
+/// The overlaps of the N amplitudes of some columns with their neighbours. As in the turns, real parts at indices of even parity and
 /// imaginary ones at the others meet only each other.
 #[inline(always)]
-fn overlap_at<V: Vector, const N: usize>(
-    psi: Tile<V::Real>,
-    lambda: Tile<V::Real>,
+fn overlap_at<P: Pack, const N: usize>(
+    psi: Tile<P::Real>,
+    lambda: Tile<P::Real>,
     stride: usize,
     at: usize,
-) -> V {
-    let even = overlap_half::<V, N, false>(
-        &load_half::<V, N, false>(psi.0, psi.1, stride, at),
-        &load_half::<V, N, false>(lambda.0, lambda.1, stride, at),
+) -> P {
+    let even = overlap_half::<P, N, false>(
+        &load_half::<P, N, false>(psi, stride, at),
+        &load_half::<P, N, false>(lambda, stride, at),
     );
-    even.add(overlap_half::<V, N, true>(
-        &load_half::<V, N, true>(psi.0, psi.1, stride, at),
-        &load_half::<V, N, true>(lambda.0, lambda.1, stride, at),
+    even.add(overlap_half::<P, N, true>(
+        &load_half::<P, N, true>(psi, stride, at),
+        &load_half::<P, N, true>(lambda, stride, at),
     ))
+}
+
+#[inline(always)]
+fn load_half<P: Pack, const N: usize, const ODD: bool>(
+    (re, im): Tile<P::Real>,
+    stride: usize,
+    at: usize,
+) -> [P; N] {
+    let mut half = [P::splat(P::Real::default()); N];
+    unrolled!(j < N, {
+        half[j] = P::load(if is_real::<ODD>(j) { re } else { im }, j * stride + at)
+    });
+    half
 }
 
 /// Qubits are taken two at a time: of the four indices that differ in them, opposite ones have the same neighbours, the other two.
 #[inline(always)]
-fn overlap_half<V: Vector, const N: usize, const ODD: bool>(psi: &[V; N], lambda: &[V; N]) -> V {
+fn overlap_half<V: Pack, const N: usize, const ODD: bool>(psi: &[V; N], lambda: &[V; N]) -> V {
     let mut sum = V::splat(V::Real::default());
     unrolled!(pair < N.ilog2() as usize / 2, {
         let (a, b) = (1 << (2 * pair), 2 << (2 * pair));
@@ -105,7 +169,7 @@ fn overlap_half<V: Vector, const N: usize, const ODD: bool>(psi: &[V; N], lambda
 
 /// Adds what λ at index `j` of a half contributes beside ψ at a neighbour: `Im λ*ψ` has real times imaginary part less the reverse.
 #[inline(always)]
-fn meet<V: Vector, const ODD: bool>(j: usize, lambda: V, psi: V, sum: V) -> V {
+fn meet<V: Pack, const ODD: bool>(j: usize, lambda: V, psi: V, sum: V) -> V {
     if is_real::<ODD>(j) {
         lambda.mul_add(psi, sum)
     } else {
@@ -122,20 +186,7 @@ pub(crate) fn undo_lanes<V: Vector, const N: usize>(
     lanes: u32,
     turn: Turn,
 ) -> f64 {
-    match turn {
-        Turn::Tangent(t) => undo_lanes_by::<V, N, false>(psi, lambda, lanes, t),
-        Turn::Cotangent(t) => undo_lanes_by::<V, N, true>(psi, lambda, lanes, t),
-    }
-}
-
-#[inline(always)]
-fn undo_lanes_by<V: Vector, const N: usize, const COTANGENT: bool>(
-    psi: TileMut<V::Real>,
-    lambda: TileMut<V::Real>,
-    lanes: u32,
-    t: f64,
-) -> f64 {
-    let t = V::splat(V::Real::from_f64(t));
+    let by = (Factors::<V>::new(turn), Factors::<V::Part>::new(turn));
     let length = N * V::Real::LANES;
     let psi = psi
         .0
@@ -149,8 +200,8 @@ fn undo_lanes_by<V: Vector, const N: usize, const COTANGENT: bool>(
     for (psi, lambda) in psi.zip(lambda) {
         let states = ((&*psi.0, &*psi.1), (&*lambda.0, &*lambda.1));
         sum.add(overlap_lanes_at::<V, N>(states.0, states.1, lanes));
-        turn_lanes_at::<V, N, COTANGENT>(t, psi, lanes);
-        turn_lanes_at::<V, N, COTANGENT>(t, lambda, lanes);
+        turn_lanes_at::<V, N>(by, psi, lanes);
+        turn_lanes_at::<V, N>(by, lambda, lanes);
     }
     sum.total()
 }

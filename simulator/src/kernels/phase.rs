@@ -4,12 +4,11 @@ use super::sincos::sincos;
 use super::vector::{Number, Vector};
 use super::{Tile, TileMut};
 
-/// `scale · e^{-i(γC + offset)}`.
+/// `e^{-i(γC + offset)}`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Angle {
     pub(crate) gamma: f64,
     pub(crate) offset: f64,
-    pub(crate) scale: f64,
 }
 
 impl Angle {
@@ -17,7 +16,7 @@ impl Angle {
     #[inline(always)]
     fn factor(self, cost: f64) -> (f64, f64) {
         let (sin, cos) = sincos(self.gamma * cost + self.offset);
-        (self.scale * cos, -(self.scale * sin))
+        (cos, -sin)
     }
 }
 

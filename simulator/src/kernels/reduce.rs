@@ -1,7 +1,7 @@
 //! Sums over one tile, always in double precision and in eight lanes: lane `i mod 8` for amplitude `i`.
 
 use super::Tile;
-use super::vector::{Number, Vector};
+use super::vector::{Number, Pack, Vector};
 
 /// Lanes of a sum.
 const LANES: usize = 8;
@@ -23,6 +23,16 @@ impl Sum {
             for lane in 0..LANES {
                 self.0[lane] += numbers[half * LANES + lane].to_f64();
             }
+        }
+    }
+
+    /// Adds numbers that begin at place `at` of a list, lane by lane.
+    #[inline(always)]
+    pub(crate) fn add_at<P: Pack>(&mut self, at: usize, pack: P) {
+        let mut numbers = [P::Real::default(); 2 * LANES];
+        pack.store(&mut numbers, 0);
+        for (place, number) in numbers.iter().take(P::LANES).enumerate() {
+            self.0[(at + place) % LANES] += number.to_f64();
         }
     }
 

@@ -91,27 +91,67 @@ fn turn_by(beta: f64) -> Turn {
     Turn::new(beta.sin(), beta.cos())
 }
 
+/// Turns neighbouring qubits two at a time from the lowest on, as every kernel for several does.
+fn turn_pairs<T: Number>(
+    isa: InstructionSet,
+    (re, im): (&mut [T], &mut [T]),
+    stride: usize,
+    qubits: u32,
+    turn: Turn,
+) {
+    for qubit in (0..qubits).step_by(2) {
+        match qubits - qubit {
+            1 => isa.turn1(re, im, stride << qubit, turn),
+            _ => isa.turn2(re, im, stride << qubit, turn),
+        }
+    }
+}
+
+fn close<T: Number>(found: &(Vec<T>, Vec<T>), expected: &(Vec<T>, Vec<T>), tolerance: f64) {
+    let found = found.0.iter().chain(&found.1);
+    let pairs = found.zip(expected.0.iter().chain(&expected.1));
+    pairs.for_each(|(a, b)| assert!((a.to_f64() - b.to_f64()).abs() < tolerance));
+}
+
 fn turns<T: Number>(case: &Case) {
     let (stride, turn) = (case.stride * T::LANES, turn_by(case.angles[0]));
-    case.arrays::<T>(|isa, re, im| isa.turn1(re, im, 4 * stride, turn));
-    case.arrays::<T>(|isa, re, im| isa.turn2(re, im, 2 * stride, turn));
-    let three = case.arrays::<T>(|isa, re, im| isa.turn3(re, im, stride, turn));
-    let one_by_one = case.arrays::<T>(|isa, re, im| {
-        [1, 2, 4]
-            .into_iter()
-            .for_each(|below| isa.turn1(re, im, below * stride, turn))
-    });
-    assert!(three == one_by_one, "{turn:?}");
-    let four = |case: &Case| {
-        let at_once = case.arrays::<T>(|isa, re, im| isa.turn4(re, im, T::LANES, turn));
-        let one_by_one = case.arrays::<T>(|isa, re, im| {
-            (0..4).for_each(|qubit| isa.turn1(re, im, T::LANES << qubit, turn))
-        });
-        assert!(at_once == one_by_one, "{turn:?}");
-    };
-    if (case.stride * case.array::<T>(0).len() / stride).is_multiple_of(16) {
-        four(case);
+    let tolerance = if T::NAME == "f64" { 1e-14 } else { 2e-6 };
+    let one = |stride| case.arrays::<T>(|isa, re, im| isa.turn1(re, im, stride, turn));
+    one(4 * stride);
+    // One qubit against sine and cosine.
+    let (re, im) = (case.array::<T>(0), case.array::<T>(1));
+    let (sin, cos) = case.angles[0].sin_cos();
+    let found = one(stride);
+    for (at, (found, re)) in found.0.iter().zip(&re).enumerate() {
+        let there = if at / stride % 2 == 0 {
+            at + stride
+        } else {
+            at - stride
+        };
+        let expected = cos * re.to_f64() + sin * im[there].to_f64();
+        assert!((found.to_f64() - expected).abs() < tolerance);
     }
+    // Two at once against one after the other.
+    let two = case.arrays::<T>(|isa, re, im| isa.turn2(re, im, 2 * stride, turn));
+    let one_by_one = case.arrays::<T>(|isa, re, im| {
+        [2, 4]
+            .into_iter()
+            .for_each(|below| isa.turn1(re, im, below * stride, turn));
+    });
+    close(&two, &one_by_one, tolerance);
+    let three = case.arrays::<T>(|isa, re, im| isa.turn3(re, im, stride, turn));
+    let in_pairs = case.arrays::<T>(|isa, re, im| turn_pairs(isa, (re, im), stride, 3, turn));
+    assert!(three == in_pairs, "{turn:?}");
+    let four = |stride| {
+        let at_once = case.arrays::<T>(|isa, re, im| isa.turn4(re, im, stride, turn));
+        let in_pairs = case.arrays::<T>(|isa, re, im| turn_pairs(isa, (re, im), stride, 4, turn));
+        assert!(at_once == in_pairs, "{turn:?}");
+    };
+    let length = case.array::<T>(0).len();
+    [T::LANES, stride]
+        .into_iter()
+        .filter(|stride| length.is_multiple_of(16 * stride))
+        .for_each(four);
     for stride in [stride, 2 * stride] {
         case.number::<T>(|isa, psi, lambda| isa.overlap_turn1(psi, lambda, stride));
         case.number::<T>(|isa, psi, lambda| isa.overlap_turn2(psi, lambda, stride));
@@ -141,7 +181,7 @@ fn undone<T: Number>(case: &Case, stride: usize, turn: Turn) {
             (0..qubits).map(of).sum()
         };
         let turned = |isa: InstructionSet, re: &mut [T], im: &mut [T]| {
-            (0..qubits).for_each(|qubit| isa.turn1(re, im, stride << qubit, turn));
+            turn_pairs(isa, (re, im), stride, qubits, turn);
         };
         let undo =
             |isa, psi: TileMut<T>, lambda: TileMut<T>| kernel(isa, psi, lambda, stride, turn);
@@ -171,9 +211,11 @@ fn undone_lanes<T: Number>(case: &Case, lanes: u32, turn: Turn) {
                 .filter(|bit| *bit >= T::LANE_BITS || lanes & (1 << bit) != 0);
             bits.map(of).sum::<f64>() / T::LANES as f64
         };
-        let turned = |isa: InstructionSet, re: &mut [T], im: &mut [T]| {
-            isa.turn_lanes0(re, im, lanes, turn);
-            (0..qubits).for_each(|qubit| isa.turn1(re, im, T::LANES << qubit, turn));
+        let turned = |isa: InstructionSet, re: &mut [T], im: &mut [T]| match qubits {
+            0 => isa.turn_lanes0(re, im, lanes, turn),
+            1 => isa.turn_lanes1(re, im, lanes, turn),
+            2 => isa.turn_lanes2(re, im, lanes, turn),
+            _ => isa.turn_lanes3(re, im, lanes, turn),
         };
         let undo = |isa, psi: TileMut<T>, lambda: TileMut<T>| kernel(isa, psi, lambda, lanes, turn);
         both_undone(case, undo, one_by_one, turned);
@@ -214,11 +256,17 @@ fn spread<T: Number>(from: &[T]) -> Vec<T> {
 
 fn turns_in_lanes<T: Number>(case: &Case) {
     let turn = turn_by(case.angles[0]);
-    for lanes in 1..1_u32 << T::LANE_BITS {
+    let all = (1 << T::LANE_BITS) - 1;
+    for lanes in 1..=all {
         let found = case.arrays::<T>(|isa, re, im| isa.turn_lanes0(re, im, lanes, turn));
         let (mut re, mut im) = (spread(&case.array::<T>(0)), spread(&case.array::<T>(1)));
-        for bit in (0..T::LANE_BITS).filter(|bit| lanes & (1 << bit) != 0) {
-            InstructionSet::SCALAR.turn1(&mut re, &mut im, T::LANES << bit, turn);
+        if lanes == all {
+            let both = (&mut re[..], &mut im[..]);
+            turn_pairs(InstructionSet::SCALAR, both, T::LANES, T::LANE_BITS, turn);
+        } else {
+            for bit in (0..T::LANE_BITS).filter(|bit| lanes & (1 << bit) != 0) {
+                InstructionSet::SCALAR.turn1(&mut re, &mut im, T::LANES << bit, turn);
+            }
         }
         assert!(
             (spread(&found.0), spread(&found.1)) == (re, im),
@@ -226,19 +274,25 @@ fn turns_in_lanes<T: Number>(case: &Case) {
         );
         undone_lanes::<T>(case, lanes, turn);
     }
-    let all = (1 << T::LANE_BITS) - 1;
     let above = [
         case.arrays::<T>(|isa, re, im| isa.turn_lanes1(re, im, all, turn)),
         case.arrays::<T>(|isa, re, im| isa.turn_lanes2(re, im, all, turn)),
         case.arrays::<T>(|isa, re, im| isa.turn_lanes3(re, im, all, turn)),
     ];
-    for (qubits, found) in above.into_iter().enumerate() {
-        let one_by_one = case.arrays::<T>(|isa, re, im| {
-            isa.turn_lanes0(re, im, all, turn);
-            (0..=qubits).for_each(|qubit| isa.turn1(re, im, T::LANES << qubit, turn));
-        });
-        assert!(found == one_by_one, "{qubits} qubits, {turn:?}");
+    for (found, qubits) in above.into_iter().zip(T::LANE_BITS + 1..) {
+        let (mut re, mut im) = (spread(&case.array::<T>(0)), spread(&case.array::<T>(1)));
+        let both = (&mut re[..], &mut im[..]);
+        turn_pairs(InstructionSet::SCALAR, both, T::LANES, qubits, turn);
+        let found = (spread(&found.0), spread(&found.1));
+        assert!(found == (re, im), "{qubits} qubits, {turn:?}");
     }
+    // Some lane bits with qubits above.
+    let some = case.arrays::<T>(|isa, re, im| isa.turn_lanes3(re, im, 2, turn));
+    let apart = case.arrays::<T>(|isa, re, im| {
+        isa.turn_lanes0(re, im, 2, turn);
+        isa.turn3(re, im, T::LANES, turn);
+    });
+    assert!(some == apart, "{turn:?}");
 }
 
 /// Partners in another tile, mirrored, against partners in the same one.
@@ -376,11 +430,9 @@ fn split_phases<T: Number>(case: &Case) {
     let angle = Angle {
         gamma: 0.7,
         offset: 0.2,
-        scale: 0.9,
     };
     let unit = Angle {
         offset: 0.0,
-        scale: 1.0,
         ..angle
     };
     let (rows, factors) = (phases_of::<T>(rows, angle), phases_of::<T>(&factors, unit));
@@ -412,7 +464,6 @@ fn phases<T: Number>(case: &Case) {
         Angle {
             gamma: 1e3 * gamma,
             offset,
-            scale: 0.7,
         },
     );
     let at_once = case.arrays::<T>(|isa, re, im| isa.phase(re, im, costs, angle));
@@ -467,18 +518,16 @@ fn turned_copies<T: Number>(case: &Case) {
         case.stride * T::LANES,
         case.array::<T>(0).len() / case.stride / T::LANES,
     );
-    let place = Rows {
-        block: rows / 8,
-        pitch: width,
-        block_pitch: rows / 8 * width + T::LANES,
-    };
-    let length = 8 * place.block_pitch;
-    for qubits in 1..=3 {
-        let stride = (8 * place.block_pitch) >> qubits;
-        let apart = |isa: InstructionSet, (re, im): (&mut [T], &mut [T])| match qubits {
-            1 => isa.turn1(re, im, stride, turn),
-            2 => isa.turn2(re, im, stride, turn),
-            _ => isa.turn3(re, im, stride, turn),
+    for qubits in (1..=4).filter(|qubits| rows.is_multiple_of(1 << qubits)) {
+        let block = rows >> qubits;
+        let place = Rows {
+            block,
+            pitch: width,
+            block_pitch: block * width + T::LANES,
+        };
+        let length = place.block_pitch << qubits;
+        let apart = |isa: InstructionSet, (re, im): (&mut [T], &mut [T])| {
+            turn_pairs(isa, (re, im), place.block_pitch, qubits, turn);
         };
         case.arrays::<T>(|isa, re, im| {
             let view = |list| ArrayView2::from_shape((rows, width), list).unwrap();
@@ -491,16 +540,19 @@ fn turned_copies<T: Number>(case: &Case) {
             match qubits {
                 1 => isa.gather_turned1((view(re), view(im)), to, place, turn),
                 2 => isa.gather_turned2((view(re), view(im)), to, place, turn),
-                _ => isa.gather_turned3((view(re), view(im)), to, place, turn),
+                3 => isa.gather_turned3((view(re), view(im)), to, place, turn),
+                _ => isa.gather_turned4((view(re), view(im)), to, place, turn),
             }
             assert!(turned == tile, "{qubits} qubits, {turn:?}");
             let mut back = (re.to_vec(), im.to_vec());
             let view = |list| ArrayViewMut2::from_shape((rows, width), list).unwrap();
             let to = (view(&mut back.0), view(&mut back.1));
+            let from = (&tile.0[..], &tile.1[..]);
             match qubits {
-                1 => isa.scatter_turned1((&tile.0, &tile.1), to, place, turn),
-                2 => isa.scatter_turned2((&tile.0, &tile.1), to, place, turn),
-                _ => isa.scatter_turned3((&tile.0, &tile.1), to, place, turn),
+                1 => isa.scatter_turned1(from, to, place, turn),
+                2 => isa.scatter_turned2(from, to, place, turn),
+                3 => isa.scatter_turned3(from, to, place, turn),
+                _ => isa.scatter_turned4(from, to, place, turn),
             }
             apart(isa, (&mut tile.0, &mut tile.1));
             isa.scatter(&tile.0, place, view(re));

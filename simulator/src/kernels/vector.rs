@@ -19,11 +19,14 @@ pub trait Number:
     fn to_f64(self) -> f64;
 }
 
-/// [`Number::LANES`] numbers that are treated alike. All operations round as IEEE 754 says, so that every instruction set gives the
-/// same bits.
-pub trait Vector: Copy {
+/// Numbers that are treated alike. All operations round as IEEE 754 says, so that every instruction set gives the same bits.
+pub trait Pack: Copy {
     /// The precision.
     type Real: Number;
+    /// How many numbers.
+    const LANES: usize;
+    /// How many of them the registers of the instruction set hold.
+    const REGISTERS: usize;
 
     /// The same number in every lane.
     fn splat(value: Self::Real) -> Self;
@@ -39,6 +42,13 @@ pub trait Vector: Copy {
     fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// `addend − self · factor` in one rounding.
     fn neg_mul_add(self, factor: Self, addend: Self) -> Self;
+}
+
+/// [`Number::LANES`] numbers.
+pub trait Vector: Pack {
+    /// One register: kernels whose lanes do not meet take it instead, for of whole vectors fewer fit.
+    type Part: Pack<Real = Self::Real>;
+
     /// Exchanges the lanes whose numbers differ in one bit.
     fn swap(self, bit: u32) -> Self;
     /// The lanes in reverse order: their numbers differ in all bits.
@@ -85,8 +95,11 @@ impl Number for f32 {
 /// The specification.
 macro_rules! plain {
     ($real:ty, $lanes:literal) => {
-        impl Vector for [$real; $lanes] {
+        impl Pack for [$real; $lanes] {
             type Real = $real;
+            const LANES: usize = $lanes;
+            // Memory, which has room for any number.
+            const REGISTERS: usize = 32;
 
             #[inline(always)]
             fn splat(value: $real) -> Self {
@@ -124,6 +137,10 @@ macro_rules! plain {
             fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
                 std::array::from_fn(|lane| (-self[lane]).mul_add(factor[lane], addend[lane]))
             }
+        }
+
+        impl Vector for [$real; $lanes] {
+            type Part = Self;
 
             #[inline(always)]
             fn swap(self, bit: u32) -> Self {

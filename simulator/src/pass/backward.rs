@@ -45,46 +45,38 @@ impl<T: Number> Pass<'_, T> {
     }
 
     /// Carries out all stages on a job's tiles of ψ and λ, and adds up the overlaps of its layers. An overlap with a part of the mixer is the
-    /// same before and after any part of the same layer. `turn` is what was done on the way to the thread's copy; the last turn is
-    /// left to the way back.
+    /// same before and after any part of the same layer. `turned` says whether the first turn was done on the way to the thread's copy;
+    /// the last one is left to the way back.
     pub(super) fn apply_back<V>(
         &self,
         job: &mut Job<V>,
         scratch: &mut Scratch<T>,
-        (mut lead, turn): (f64, Option<(usize, Turn)>),
+        turned: bool,
         overlaps: &mut [Overlaps],
     ) {
         let group = self.group;
         let Scratch { tiles, buffers } = scratch;
         let places = self.places(job);
-        if let Some((qubits, turn)) = turn {
-            lead *= turn.square().powi(qubits as i32);
-        }
         for (at, stage) in self.stages.iter().enumerate() {
             if let Some(layer) = stage.before {
-                let done = turn.is_some() && at == 0;
-                let sum = self.undo_outer(done, self.beta(layer), tiles, &mut lead);
+                let sum = self.undo_outer(turned && at == 0, self.beta(layer), tiles);
                 overlaps[layer - self.layers.start].mixer += sum;
             }
-            let mut after = lead;
             for block in 0..group.blocks() {
                 let there = [block, group.blocks() - 1 - block];
-                let mut lead = lead;
                 if let (Some(layer), [near, far]) = (stage.mirror, &mut tiles[..]) {
                     let turn = self.beta(layer).turn;
                     overlaps[layer - self.layers.start].mixer +=
-                        lead * self.turn_mirrored([near, far], there, turn);
-                    lead *= turn.square();
+                        self.turn_mirrored([near, far], there, turn);
                 }
                 for (((place, ahead), states), block) in places.iter().zip(&mut *tiles).zip(there) {
                     let here = (place, *ahead, block);
-                    after = self.apply_block_back(stage, here, states, buffers, lead, overlaps);
+                    self.apply_block_back(stage, here, states, buffers, overlaps);
                 }
             }
-            lead = after;
             if let Some(layer) = stage.after {
                 let last = at + 1 == self.stages.len();
-                let sum = self.undo_outer(last, self.beta(layer), tiles, &mut lead);
+                let sum = self.undo_outer(last, self.beta(layer), tiles);
                 overlaps[layer - self.layers.start].mixer += sum;
             }
         }
@@ -92,25 +84,18 @@ impl<T: Number> Pass<'_, T> {
 
     /// Takes the overlap of the mixer's steps above a block and carries them out, but for the one on the way to or from the thread's copy
     /// where there is one.
-    fn undo_outer(
-        &self,
-        on_the_way: bool,
-        beta: &Beta,
-        tiles: &mut [[Local<T>; 2]],
-        lead: &mut f64,
-    ) -> f64 {
+    fn undo_outer(&self, on_the_way: bool, beta: &Beta, tiles: &mut [[Local<T>; 2]]) -> f64 {
         let (isa, group) = (self.isa, self.group);
         let (steps, highest) = match self.on_the_way() {
             (steps, Some(qubits)) if on_the_way => (steps, qubits),
             _ => (self.mix.outer.all(), 0),
         };
-        let (mut overlap, before) = (0.0, *lead);
+        let mut overlap = 0.0;
         for [psi, lambda] in tiles {
-            *lead = before;
             let (psi, lambda) = (psi.tile_mut(group), lambda.tile_mut(group));
             let states = ((&*psi.0, &*psi.1), (&*lambda.0, &*lambda.1));
-            overlap += before * overlap_highest(isa, highest, states.0, states.1);
-            overlap += undo(isa, (steps, beta), psi, lambda, lead);
+            overlap += overlap_highest(isa, highest, states.0, states.1);
+            overlap += undo(isa, (steps, beta), psi, lambda);
         }
         overlap
     }
@@ -141,16 +126,14 @@ impl<T: Number> Pass<'_, T> {
         overlap
     }
 
-    /// Returns the lead that is left to the steps above a block.
     fn apply_block_back(
         &self,
         stage: &Ready<T>,
         (place, ahead, block): (&Place, Option<Ahead>, usize),
         [psi, lambda]: &mut [Local<T>; 2],
         buffers: &mut Buffers<T>,
-        mut lead: f64,
         overlaps: &mut [Overlaps],
-    ) -> f64 {
+    ) {
         let (isa, group, mix) = (self.isa, self.group, self.mix);
         let fetch = |part| Ahead::fetch(ahead, group, block, part);
         fetch(0);
@@ -158,13 +141,13 @@ impl<T: Number> Pass<'_, T> {
             let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1, &mut lead);
+                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1);
             if self.turned {
                 psi.turn(isa, group, block);
                 lambda.turn(isa, group, block);
                 let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
                 overlaps[layer - self.layers.start].mixer +=
-                    undo(isa, (mix.turned.all(), beta), blocks.0, blocks.1, &mut lead);
+                    undo(isa, (mix.turned.all(), beta), blocks.0, blocks.1);
                 psi.turn_back(isa, group, block);
                 lambda.turn_back(isa, group, block);
             }
@@ -175,7 +158,7 @@ impl<T: Number> Pass<'_, T> {
             let costs = self.diagonal.costs(here.0, here.1, block, buffers);
             let blocks = (psi.block(group, block), lambda.block(group, block));
             overlaps[layer - self.layers.start].cost +=
-                lead * isa.overlap_diagonal(blocks.0, blocks.1, costs);
+                isa.overlap_diagonal(blocks.0, blocks.1, costs);
             if self.turned {
                 psi.turn(isa, group, block);
                 lambda.turn(isa, group, block);
@@ -188,14 +171,13 @@ impl<T: Number> Pass<'_, T> {
                 };
                 self.diagonal.apply(isa, phase, here, block, buffers, parts);
             }
-            lead = 1.0;
         }
         fetch(2);
         if let Some(layer) = stage.after.filter(|_| self.turned) {
             let beta = self.beta(layer);
             let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, (mix.turned.all(), beta), blocks.0, blocks.1, &mut lead);
+                undo(isa, (mix.turned.all(), beta), blocks.0, blocks.1);
         }
         if self.turned && stage.phase.is_some() {
             psi.turn_back(isa, group, block);
@@ -205,9 +187,8 @@ impl<T: Number> Pass<'_, T> {
             let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1, &mut lead);
+                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1);
         }
         fetch(3);
-        lead
     }
 }
