@@ -128,7 +128,10 @@ impl State {
 
     /// Offerings that no further node is planned of, because a provider refused some.
     pub fn refused_offerings(&self, now_seconds: f64) -> usize {
-        let avoided = self.refused.values().filter(|refusal| now_seconds < refusal.until_seconds);
+        let avoided = self
+            .refused
+            .values()
+            .filter(|refusal| now_seconds < refusal.until_seconds);
         avoided.count()
     }
 

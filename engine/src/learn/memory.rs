@@ -41,6 +41,6 @@ pub(super) fn memory(series: Option<&Series>) -> Result<Memory, String> {
             standard_error: (quantile(HIGH + deviation) - quantile(HIGH - deviation)) / 2.0,
         },
         values: values.len(),
-        newest_seconds: measured().last().map_or(0.0, |(time, _)| time),
+        newest_seconds: measured().next_back().map_or(0.0, |(time, _)| time),
     })
 }

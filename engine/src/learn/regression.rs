@@ -80,7 +80,8 @@ pub(super) fn cpu(measured: &Measured<'_>) -> Result<Cpu, String> {
         return Err("CPU use does not grow with the load".to_owned());
     }
     let (idle_error, slope_error) = standard_errors(&points, line, with_idle);
-    if !(slope_error <= MOST_ERROR * line.slope) {
+    // An error that is no number is no small one.
+    if slope_error.is_nan() || slope_error > MOST_ERROR * line.slope {
         let percent = 100.0 * slope_error / line.slope;
         return Err(format!(
             "too uncertain: the standard error of CPU per request is {percent:.0} % of it"
