@@ -23,7 +23,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-pub(crate) use latest::{Latest, Made, Money, PoolFigures, ServiceFigures};
+pub(crate) use latest::{Latest, Made, Money, PoolFigures, ReplicaFigures, ServiceFigures};
 
 /// Label names and values of a series.
 type Labels = Vec<(&'static str, String)>;

@@ -51,7 +51,7 @@ impl Controller {
         draining: watch::Receiver<bool>,
     ) -> Result<(CycleResult, Latest), CycleError> {
         let before = self.remembered(now).await?;
-        let attempted = self.from_state(&before, now, draining).await;
+        let attempted = self.follow(&before, now, draining).await;
         // A cycle that failed has not happened, and the next one begins where it began.
         let (state, done) = match attempted {
             Ok((state, done)) => (state, Ok(done)),
@@ -61,7 +61,7 @@ impl Controller {
         done
     }
 
-    async fn from_state(
+    async fn follow(
         &mut self,
         before: &State,
         now: Timestamp,

@@ -7,7 +7,7 @@ use ketscale_engine::plan::Plan;
 use ketscale_engine::problem::ProblemFile;
 use ketscale_engine::snapshot::Snapshot;
 
-use crate::metrics::{Latest, Made, Money, PoolFigures, ServiceFigures};
+use crate::metrics::{Latest, Made, Money, PoolFigures, ReplicaFigures, ServiceFigures};
 
 /// The figures of a cycle from one state to the next, after what was observed of a problem.
 pub(super) fn figures(
@@ -85,7 +85,11 @@ fn services(
             // What is only the file's value was not read.
             let now = observed.and(bounds.now);
             let planned = planned.map(|planned| planned.get(cluster).copied().unwrap_or(0));
-            (cluster.clone(), now, planned)
+            ReplicaFigures {
+                cluster: cluster.clone(),
+                now,
+                planned,
+            }
         });
         let demand = outcome.demand.get(&service.name);
         ServiceFigures {

@@ -1,6 +1,6 @@
 //! Every gauge: its name, its words, and how it is read off the latest cycle.
 
-use super::latest::{Latest, Money, PoolFigures, ServiceFigures};
+use super::latest::{Latest, Money, PoolFigures, ReplicaFigures, ServiceFigures};
 
 /// Further labels of a series beside `problem`, and its value.
 type Point = (Vec<(&'static str, String)>, f64);
@@ -75,12 +75,12 @@ pub(super) const GAUGES: [Gauge; 19] = [
     Gauge {
         name: "ketscale_replicas_now",
         help: "Replicas of a service in a cluster as read",
-        values: |latest| of_clusters(latest, |replicas| replicas.1),
+        values: |latest| of_clusters(latest, |replicas| replicas.now),
     },
     Gauge {
         name: "ketscale_replicas_planned",
         help: "Replicas of a service in a cluster in the plan in force",
-        values: |latest| of_clusters(latest, |replicas| replicas.2),
+        values: |latest| of_clusters(latest, |replicas| replicas.planned),
     },
     Gauge {
         name: "ketscale_nodes_now",
@@ -128,17 +128,14 @@ fn of_services(latest: &Latest, value: fn(&ServiceFigures) -> Option<f64>) -> Ve
     latest.services.iter().filter_map(point).collect()
 }
 
-fn of_clusters(
-    latest: &Latest,
-    value: fn(&(String, Option<u32>, Option<u32>)) -> Option<u32>,
-) -> Vec<Point> {
+fn of_clusters(latest: &Latest, value: fn(&ReplicaFigures) -> Option<u32>) -> Vec<Point> {
     let mut points = Vec::new();
     for service in &latest.services {
         for replicas in &service.replicas {
             let labels = || {
                 vec![
                     ("service", service.name.clone()),
-                    ("cluster", replicas.0.clone()),
+                    ("cluster", replicas.cluster.clone()),
                 ]
             };
             points.extend(value(replicas).map(|count| (labels(), f64::from(count))));

@@ -66,8 +66,19 @@ pub(crate) struct ServiceFigures {
     pub(crate) load_rps: Option<f64>,
     /// Load planned for, requests a second.
     pub(crate) demand_rps: Option<f64>,
-    /// Cluster, replicas now where known, replicas of the plan in force where there is one.
-    pub(crate) replicas: Vec<(String, Option<u32>, Option<u32>)>,
+    /// Its replicas in each cluster.
+    pub(crate) replicas: Vec<ReplicaFigures>,
+}
+
+/// Replicas of a service in a cluster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct ReplicaFigures {
+    /// The cluster.
+    pub(crate) cluster: String,
+    /// Replicas now, where known.
+    pub(crate) now: Option<u32>,
+    /// Replicas of the plan in force, where there is one.
+    pub(crate) planned: Option<u32>,
 }
 
 /// Figures of a pool.

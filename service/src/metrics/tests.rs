@@ -36,7 +36,11 @@ fn everything() -> Latest {
             name: "shop/cart".to_owned(),
             load_rps: half,
             demand_rps: half,
-            replicas: vec![("eu".to_owned(), Some(1), Some(2))],
+            replicas: vec![ReplicaFigures {
+                cluster: "eu".to_owned(),
+                now: Some(1),
+                planned: Some(2),
+            }],
         }],
         pools: vec![PoolFigures {
             name: "general".to_owned(),
