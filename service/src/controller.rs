@@ -5,6 +5,7 @@
 
 mod cycle;
 mod figures;
+mod learning;
 mod record;
 mod reported;
 
@@ -12,7 +13,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use ketscale_engine::catalogue::Catalogue;
@@ -113,6 +114,8 @@ pub(crate) struct Controller {
     problem: ProblemFile,
     /// `None` until the past has been read.
     state: Option<State>,
+    /// When the past was last asked for capacity that the problem lacks.
+    learned_at: Option<Instant>,
     forecaster: Forecaster,
     planner: planner::Settings,
     in_force: watch::Sender<Option<Arc<StoredPlan>>>,
@@ -143,6 +146,7 @@ pub(crate) fn controllers(
             shared: shared.clone(),
             problem: problem.clone(),
             state: None,
+            learned_at: None,
             forecaster: Forecaster::default(),
             planner: planner::Settings::default(),
             in_force: sender,
@@ -167,25 +171,39 @@ impl Controller {
         }
     }
 
-    /// What the loop remembers: what the store kept, or else the past that the Prometheus knows.
+    /// What the loop remembers: what the store kept, or else the past that the Prometheus knows. That past also tells of capacity
+    /// that the problem leaves out.
     async fn remembered(&mut self, now: Timestamp) -> Result<State, StoreError> {
-        if let Some(state) = self.state.take() {
-            return Ok(state);
+        let mut known = match self.state.take() {
+            Some(state) => Some(state),
+            None => self.kept().await?,
+        };
+        if known.is_none() || self.wants_to_learn() {
+            let history = self.past(now).await;
+            if self.wants_to_learn() {
+                self.learn(&history, now).await?;
+            }
+            known.get_or_insert_with(|| State::with_history(history.load));
         }
+        Ok(known.unwrap_or_default())
+    }
+
+    /// What the store kept of an earlier run, with its plan in force again.
+    async fn kept(&self) -> Result<Option<State>, StoreError> {
         let name = &self.problem.name;
-        if let Some(text) = self.shared.store.state(name).await? {
-            match serde_json::from_str::<State>(&text) {
-                Ok(state) => {
-                    self.take_up(&state).await?;
-                    return Ok(state);
-                }
-                Err(error) => {
-                    tracing::warn!(problem = name, %error, "the kept state is of another version; the loop begins anew")
-                }
+        let Some(text) = self.shared.store.state(name).await? else {
+            return Ok(None);
+        };
+        match serde_json::from_str::<State>(&text) {
+            Ok(state) => {
+                self.take_up(&state).await?;
+                Ok(Some(state))
+            }
+            Err(error) => {
+                tracing::warn!(problem = name, %error, "the kept state is of another version; the loop begins anew");
+                Ok(None)
             }
         }
-        let history = self.past(now).await;
-        Ok(State::with_history(history.load))
     }
 
     /// Publishes the plan that was in force when the server ended.
