@@ -213,8 +213,8 @@ impl Client {
             })
             .await;
         answer.map_err(|failure| PrometheusError::Query {
-            url,
-            query: query.to_owned(),
+            url: url.into(),
+            query: query.into(),
             failure,
             attempts,
         })

@@ -43,9 +43,9 @@ pub enum PrometheusError {
     #[error("{url}: {failure}{}\n  query: {query}", after(*attempts))]
     Query {
         /// The address of the query endpoint.
-        url: String,
+        url: Box<str>,
         /// The query in full.
-        query: String,
+        query: Box<str>,
         /// What happened, the last time that it was tried.
         failure: QueryFailure,
         /// How often it was tried; at least 1.
