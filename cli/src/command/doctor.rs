@@ -56,7 +56,10 @@ fn headline(diagnosis: &Diagnosis) -> String {
         Some(ahead) if ahead > 0.0 => format!("its clock is {ahead:.0} s ahead of this machine's"),
         Some(ahead) => format!("its clock is {:.0} s behind this machine's", -ahead),
     };
-    format!("{}: {clock}.\n{verdict}\n", diagnosis.url)
+    format!(
+        "{}: {clock}.\n{verdict}\nLines marked ? say what may be missing: there the file's value stays.\n",
+        diagnosis.url
+    )
 }
 
 fn queries(checks: &[QueryCheck]) -> String {

@@ -76,6 +76,9 @@ pub(super) fn of_value(path: &str, state: State, reason: &str) -> Option<&'stati
         State::Missing if starts("requests.") => {
             Some("exported by kube-state-metrics: is it scraped, and do the pods run?")
         }
+        State::Missing if starts("current.") && !reason.contains("--metric-labels") => {
+            Some(KUBE_STATE_METRICS)
+        }
         State::Missing if starts("pools.") => Some("is OpenCost scraped for all nodes?"),
         State::Unusable if starts("slo.") || starts("capacity.cpu") => {
             Some("nothing to do while there are no requests")
