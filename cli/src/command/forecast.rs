@@ -219,8 +219,8 @@ fn percent(share: Option<f64>) -> String {
 fn span(seconds: f64) -> String {
     if seconds < 60.0 {
         format!("{seconds:.0} s")
-    } else if seconds < 3600.0 {
-        format!("{} min", seconds / 60.0)
+    } else if seconds % 3600.0 != 0.0 {
+        format!("{:.0} min", seconds / 60.0)
     } else {
         format!("{} h", seconds / 3600.0)
     }

@@ -71,7 +71,8 @@ fn safe_replicas_are_published_once_after_the_set_age() {
     // 900 s after the last good snapshot, which was a cycle before the first failure.
     assert_eq!(fell_back, [14]);
     let safe = world.replicas("shop/cart");
-    assert!(safe > running && safe >= 18, "{running} then {safe}");
+    // 600 requests a second need 18 replicas; that load is so recent that as many may still run.
+    assert!(safe >= running.max(18), "{running} then {safe}");
     let outcome = world.cycle(&[400.0, 200.0]);
     assert!(told(&outcome, EventKind::Recovered));
 }
