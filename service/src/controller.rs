@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ketscale_engine::catalogue::Catalogue;
 use ketscale_engine::control::{self, State};
 use ketscale_engine::forecast::Forecaster;
@@ -114,6 +114,8 @@ pub(crate) struct Controller {
     problem: ProblemFile,
     /// `None` until the past has been read.
     state: Option<State>,
+    /// Subject and constraint of the last cycle's warnings: only new ones are logged.
+    warned: BTreeSet<(String, String)>,
     /// When the past was last asked for capacity that the problem lacks.
     learned_at: Option<Instant>,
     forecaster: Forecaster,
@@ -146,6 +148,7 @@ pub(crate) fn controllers(
             shared: shared.clone(),
             problem: problem.clone(),
             state: None,
+            warned: BTreeSet::new(),
             learned_at: None,
             forecaster: Forecaster::default(),
             planner: planner::Settings::default(),
@@ -220,8 +223,8 @@ impl Controller {
     async fn past(&self, now: Timestamp) -> History {
         let demand = &self.shared.how.settings.demand;
         let step = demand.history_step_seconds;
-        let start =
-            Timestamp::from_second((crate::metrics::seconds(now) - demand.history_seconds) as i64);
+        let length = SignedDuration::try_from_secs_f64(demand.history_seconds);
+        let start = length.and_then(|length| now.checked_sub(length));
         let read = async {
             let start = start.unwrap_or(Timestamp::UNIX_EPOCH);
             live::history(

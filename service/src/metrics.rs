@@ -23,6 +23,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::prometheus::clock::seconds;
+
 pub(crate) use latest::{Latest, Made, Money, PoolFigures, ReplicaFigures, ServiceFigures};
 
 /// Label names and values of a series.
@@ -226,15 +228,6 @@ fn labels(problem: &str, more: impl IntoIterator<Item = (&'static str, String)>)
     std::iter::once(("problem", problem.to_owned()))
         .chain(more)
         .collect()
-}
-
-/// Seconds since the Unix epoch.
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "milliseconds since 1970 are exact in a double for 285,000 years"
-)]
-pub(crate) fn seconds(time: Timestamp) -> f64 {
-    time.as_millisecond() as f64 / 1000.0
 }
 
 #[cfg(test)]

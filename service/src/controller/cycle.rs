@@ -11,10 +11,11 @@ use ketscale_engine::plan::Action;
 use ketscale_engine::snapshot::Snapshot;
 use tokio::sync::watch;
 
-use super::figures::figures;
+use super::figures::{about, figures};
 use super::{Controller, Reported, SEARCH_SHARE, record};
 use crate::live;
-use crate::metrics::{CycleResult, Latest, seconds};
+use crate::metrics::{CycleResult, Latest};
+use crate::prometheus::clock::seconds;
 use crate::store::{Cycle, Happening, StoreError, StoredPlan};
 
 /// Why a cycle came to nothing.
@@ -88,6 +89,7 @@ impl Controller {
         let plan = self
             .keep(&state, &outcome, &events, reported.through, now)
             .await?;
+        self.warned = outcome.warnings.iter().map(about).collect();
         if let Some(plan) = plan {
             self.in_force.send_replace(Some(Arc::new(plan)));
         }
@@ -180,6 +182,11 @@ impl Controller {
         let mut happenings = Vec::with_capacity(events.len() + 1);
         for event in events {
             happenings.push(self.happening(now, event.kind.as_str(), &event.message, event)?);
+        }
+        for warning in &outcome.warnings {
+            if !self.warned.contains(&about(warning)) {
+                happenings.push(self.happening(now, "warning", &warning.to_string(), warning)?);
+            }
         }
         let decision = &outcome.decision;
         happenings.push(self.happening(

@@ -6,6 +6,7 @@ use ketscale_engine::control::{EventKind, Outcome, State};
 use ketscale_engine::plan::Plan;
 use ketscale_engine::problem::ProblemFile;
 use ketscale_engine::snapshot::Snapshot;
+use ketscale_engine::warning::Warning;
 
 use crate::metrics::{Latest, Made, Money, PoolFigures, ReplicaFigures, ServiceFigures};
 
@@ -24,6 +25,12 @@ pub(super) fn figures(
         *events.entry(event.kind).or_default() += 1;
     }
     let gaps = observed.map_or(0, |snapshot| snapshot.gaps.len());
+    let mut warnings = BTreeMap::new();
+    for warning in &outcome.warnings {
+        // Of several about one limit the first to come counts.
+        let soonest = warnings.entry(about(warning)).or_insert(warning.in_seconds);
+        *soonest = warning.in_seconds.min(*soonest);
+    }
     Latest {
         at_seconds: now_seconds,
         observed: observed.is_some(),
@@ -38,11 +45,17 @@ pub(super) fn figures(
         in_force_since_seconds: state.in_force().map(|plan| plan.published_at_seconds),
         services: services(problem, state, observed, outcome),
         pools: pools(problem, state, observed),
+        warnings,
         refused_offerings: u32::try_from(state.refused_offerings(now_seconds)).unwrap_or(u32::MAX),
         month_usd: spend.map(|spend| spend.month_usd),
         month_end_usd: spend
             .map(|spend| spend.month_end_planned_usd.unwrap_or(spend.month_end_usd)),
     }
+}
+
+/// Subject and constraint, by which a warning is known from cycle to cycle.
+pub(super) fn about(warning: &Warning) -> (String, String) {
+    (warning.subject.clone(), warning.constraint.clone())
 }
 
 fn made(plan: &Plan) -> Made {

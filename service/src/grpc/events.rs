@@ -8,7 +8,7 @@ use super::reply;
 use super::request;
 use super::status::CallError;
 use crate::controller::Reported;
-use crate::metrics::seconds;
+use crate::prometheus::clock::seconds;
 use crate::store::{Happening, StoreError};
 
 /// Longest reason that a provider may give.

@@ -16,7 +16,7 @@ pub(super) struct Gauge {
 }
 
 /// All of them, in the order of `docs/metrics.md`.
-pub(super) const GAUGES: [Gauge; 19] = [
+pub(super) const GAUGES: [Gauge; 20] = [
     Gauge {
         name: "ketscale_last_cycle_timestamp_seconds",
         help: "When the last cycle began, in seconds since the Unix epoch",
@@ -96,6 +96,21 @@ pub(super) const GAUGES: [Gauge; 19] = [
         name: "ketscale_held_services",
         help: "Services that the last cycle held as they are, for want of readings that it believes",
         values: |latest| one(Some(f64::from(latest.held_services))),
+    },
+    Gauge {
+        name: "ketscale_warning_seconds",
+        help: "Seconds until what is warned of happens, such as a service that no longer carries its load; negative where it has happened",
+        values: |latest| {
+            let points = latest.warnings.iter();
+            let point = |((subject, constraint), seconds): (&(String, String), &f64)| {
+                let labels = vec![
+                    ("subject", subject.clone()),
+                    ("constraint", constraint.clone()),
+                ];
+                (labels, *seconds)
+            };
+            points.map(point).collect()
+        },
     },
     Gauge {
         name: "ketscale_refused_offerings",

@@ -1,5 +1,7 @@
 //! What the latest cycle of a problem found, as figures.
 
+use std::collections::BTreeMap;
+
 /// Figures of one cycle.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Latest {
@@ -23,6 +25,8 @@ pub(crate) struct Latest {
     pub(crate) services: Vec<ServiceFigures>,
     /// Pools in the order of the problem.
     pub(crate) pools: Vec<PoolFigures>,
+    /// Seconds until what is warned of, by subject and constraint; negative where it has happened.
+    pub(crate) warnings: BTreeMap<(String, String), f64>,
     /// Offerings that are avoided because a provider refused them.
     pub(crate) refused_offerings: u32,
     /// Spent on nodes this month so far, USD.

@@ -47,6 +47,7 @@ fn everything() -> Latest {
             now: Some(1),
             planned: Some(2),
         }],
+        warnings: BTreeMap::from([(("pools.general".to_owned(), "nodes.max".to_owned()), 600.0)]),
         refused_offerings: 1,
         month_usd: half,
         month_end_usd: half,

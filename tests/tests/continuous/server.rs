@@ -52,7 +52,7 @@ impl Server {
             .append(true)
             .open(folder.join("log"))
             .unwrap();
-        let mut child = Command::new(super::binary())
+        let mut child = Command::new(super::on_request::binary())
             .args([
                 "serve",
                 "--listen",
