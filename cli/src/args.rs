@@ -1,12 +1,14 @@
 //! What a user may type. What the program then means by it stands under `command/`.
 
+mod past;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ketscale_engine::baseline::Tool;
 use ketscale_engine::planner::Solver;
 use ketscale_engine::problem::{Provider, Quantity, Setting};
-use ketscale_engine::replay::Policy;
+
+pub(crate) use past::{ForecastArgs, RangeArgs, ReplayArgs};
 
 /// Seconds after which a plan is cut by the clock, unless stated otherwise.
 pub(crate) const DEFAULT_TIME_LIMIT_SECONDS: f64 = 30.0;
@@ -537,7 +539,7 @@ pub(crate) struct SnapshotArgs {
     /// Where to write the snapshot. Default: standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// A folder to write it to, under the time as its name, such as 20260131T235900Z.json.
+    /// A folder to write it to, under the time as its name, such as 20260131T235900.000Z.json.
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     pub(crate) out_dir: Option<PathBuf>,
 }
@@ -553,76 +555,6 @@ pub(crate) struct DoctorArgs {
     /// Settings of the connection (credentials, TLS, limits) and queries that replace the built-in ones, as YAML.
     #[arg(long, value_name = "FILE")]
     pub(crate) queries: Option<PathBuf>,
-    /// What to print.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) output: Format,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ForecastArgs {
-    /// The history as CSV: a header `time,value`, times as RFC 3339, `YYYY-MM-DD HH:MM:SS` (UTC) or Unix seconds, ascending; what is
-    /// missing is a gap. `-` is standard input.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Hours to forecast, beginning just after the last value.
-    #[arg(long, value_name = "HOURS", default_value = "2", value_parser = seconds)]
-    pub(crate) hours: f64,
-    /// Quantile of the upper end of the interval, in [0.5, 1); the lower end is at 1 − quantile.
-    #[arg(long, value_name = "SHARE", default_value = "0.9")]
-    pub(crate) quantile: f64,
-    /// Forecast at every step of the last hours as if what came after were not known, and say how these forecasts did.
-    #[arg(long, value_name = "HOURS", value_parser = seconds)]
-    pub(crate) evaluate_hours: Option<f64>,
-    /// What to print.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) output: Format,
-    /// Where to draw history and forecast as well, as SVG.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) plot: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("source").required(true))]
-pub(crate) struct ReplayArgs {
-    /// The problem file whose fleet meets the loads; `-` is standard input.
-    #[arg(value_name = "PROBLEM", required_unless_present = "snapshots")]
-    pub(crate) file: Option<PathBuf>,
-    /// Loads over time, as CSV: time,service,rps, or time and a column for each service. Times are RFC 3339, YYYY-MM-DD HH:MM:SS in UTC, or
-    /// seconds since 1970; services that are not named keep the problem's load.
-    #[arg(long, value_name = "CSV", group = "source", requires = "file")]
-    pub(crate) loads: Option<PathBuf>,
-    /// Folder of snapshot files (`*.json`): the fleet of the first one meets the loads of all.
-    #[arg(long, value_name = "DIR", group = "source", conflicts_with = "file")]
-    pub(crate) snapshots: Option<PathBuf>,
-    /// Who runs the fleet: ketscale, and hpa- with a target of CPU use over request in percent.
-    #[arg(
-        long,
-        value_name = "LIST",
-        value_delimiter = ',',
-        default_value = "hpa-50,hpa-60,hpa-70,hpa-80,ketscale"
-    )]
-    pub(crate) policies: Vec<Policy>,
-    /// Settings of Ketscale's control loop, as `ketscale schema control` has them. Default: their defaults.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) control: Option<PathBuf>,
-    /// Seconds from one cycle of Ketscale's control loop to the next.
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    pub(crate) cycle: f64,
-    /// Most work units of each of Ketscale's plans (about a microsecond each).
-    #[arg(long, value_name = "UNITS", default_value = "100000")]
-    pub(crate) work_limit: u64,
-    /// Seed of everything random.
-    #[arg(long, value_name = "NUMBER", default_value = "0")]
-    pub(crate) seed: u64,
-    /// The node autoscaler beside the HPAs: karpenter, cluster_autoscaler_price or cluster_autoscaler_least_waste.
-    #[arg(long, value_name = "NAME", default_value = "karpenter", value_parser = tool)]
-    pub(crate) node_autoscaler: Tool,
-    /// Prices of your own, as CSV; see `ketscale catalog --help`.
-    #[arg(long, value_name = "CSV")]
-    pub(crate) prices: Option<PathBuf>,
-    /// Where to draw load, replicas and cost over time, as SVG. Default: nowhere.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) chart: Option<PathBuf>,
     /// What to print.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Format,
@@ -648,12 +580,6 @@ fn seconds(text: &str) -> Result<f64, String> {
     } else {
         Err("expected a number of seconds above 0, and at most a year".to_owned())
     }
-}
-
-fn tool(text: &str) -> Result<Tool, String> {
-    let names = || Tool::ALL.map(Tool::as_str);
-    let found = Tool::ALL.into_iter().find(|tool| tool.as_str() == text);
-    found.ok_or_else(|| format!("expected one of {}", names().join(", ")))
 }
 
 /// Above 0, at most 1.

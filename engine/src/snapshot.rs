@@ -1,5 +1,6 @@
 //! The snapshot file, `ketscale.snapshot/v1`: what was known of a fleet at one time, and where each number came from.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,20 @@ impl Snapshot {
             problem,
             readings: source.readings,
             gaps: source.gaps,
+        }
+    }
+
+    /// Its name in a folder of snapshots, such as `20260131T235900.000Z.json`, so that names sort by time; seconds where they are no date.
+    pub fn file_name(&self) -> String {
+        let milliseconds = (self.taken_at_seconds * 1000.0).round();
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "saturates; what is no date stays a number"
+        )]
+        let time = Timestamp::from_millisecond(milliseconds as i64);
+        match time {
+            Ok(time) => time.strftime("%Y%m%dT%H%M%S.%3fZ.json").to_string(),
+            Err(_) => format!("{}.json", self.taken_at_seconds),
         }
     }
 

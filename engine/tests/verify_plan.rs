@@ -82,6 +82,7 @@ fn empty(fleet: &Fleet) -> Plan {
         qaoa: None,
         steps: None,
         reasons: Vec::new(),
+        warnings: Vec::new(),
         provenance,
     }
 }

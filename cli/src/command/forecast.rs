@@ -9,7 +9,7 @@ use ketscale_engine::forecast::{self, Accuracy, Evaluation, Forecast, Settings};
 use ketscale_engine::series::Series;
 use serde::Serialize;
 
-use super::json;
+use super::{json, past};
 use crate::args::{ForecastArgs, Format};
 use crate::exit::{Exit, Failure};
 use crate::input::{self, name_of};
@@ -26,10 +26,45 @@ const MOST_STEPS: f64 = 10_000.0;
 const MOST_ROWS: usize = 24;
 
 pub(super) fn run(args: &ForecastArgs) -> Result<Exit, Failure> {
-    let bytes = input::read(&args.file, MAX_SERIES_BYTES)?;
-    let series = csv_file::read(&bytes, &name_of(&args.file)).map_err(Failure::input)?;
-    show(args, &series)?;
+    let (series, label) = series(args)?;
+    show(args, &series, &label)?;
     Ok(Exit::Yes)
+}
+
+/// The history, and what its values are.
+fn series(args: &ForecastArgs) -> Result<(Series, String), Failure> {
+    if let Some(file) = &args.file {
+        let bytes = input::read(file, MAX_SERIES_BYTES)?;
+        let series = csv_file::read(&bytes, &name_of(file)).map_err(Failure::input)?;
+        return Ok((series, "load (the file's unit)".to_owned()));
+    }
+    let (Some(url), Some(file), Some(service)) =
+        (&args.range.prometheus, &args.problem, &args.service)
+    else {
+        return Err(Failure::usage(
+            "a file with a history is missing, or --prometheus with --problem and --service",
+        ));
+    };
+    let problem = input::problem(file)?;
+    let mut names = problem.services.iter().map(|service| &service.name);
+    if !names.any(|name| name == service) {
+        let names: Vec<&str> = (problem.services.iter())
+            .map(|service| service.name.as_str())
+            .collect();
+        return Err(Failure::input(format!(
+            "{}: has no service {service:?}; expected one of {}",
+            name_of(file),
+            names.join(", ")
+        )));
+    }
+    let mut past = past::read(&problem, url, &args.range)?;
+    match past.history.load.remove(service) {
+        Some(series) => Ok((series, format!("{service}, requests per second"))),
+        None => Err(Failure::environment(format!(
+            "{url} knows no load of {service} in that range; {}",
+            past.gap(service).unwrap_or_default()
+        ))),
+    }
 }
 
 /// What is printed for programs.
@@ -42,7 +77,7 @@ struct Report {
 }
 
 /// Forecasts a series, wherever it was read from, and shows the forecast in every way that was asked for.
-fn show(args: &ForecastArgs, series: &Series) -> Result<(), Failure> {
+fn show(args: &ForecastArgs, series: &Series, label: &str) -> Result<(), Failure> {
     let settings = Settings {
         quantile: args.quantile,
         ..Settings::default()
@@ -53,7 +88,6 @@ fn show(args: &ForecastArgs, series: &Series) -> Result<(), Failure> {
     }
     let forecast = forecast::forecast(series, steps(args.hours, series), &settings);
     if let Some(path) = &args.plot {
-        let label = "load (the file's unit)";
         let svg = forecast::chart(series, &forecast, label, &clock_time).map_err(Failure::bug)?;
         output::write_file(path, svg.as_bytes())?;
     }

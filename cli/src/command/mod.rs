@@ -16,6 +16,7 @@ mod init;
 mod live;
 mod minimize;
 mod pack;
+mod past;
 mod plan;
 mod replay;
 mod schema;

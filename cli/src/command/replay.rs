@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use ketscale_engine::catalogue::Catalogue;
-use ketscale_engine::control;
 use ketscale_engine::planner;
 use ketscale_engine::problem::{self, InputErrors, ProblemFile};
 use ketscale_engine::replay::{
@@ -12,14 +11,11 @@ use ketscale_engine::replay::{
     read_snapshots, replay,
 };
 
-use super::json;
-use crate::args::{Format, ReplayArgs};
+use super::{json, past};
+use crate::args::{Format, RangeArgs, ReplayArgs};
 use crate::exit::{Exit, Failure};
 use crate::report::table::{section, table, thousands};
 use crate::{input, output};
-
-/// Largest file of control settings that is read.
-const MAX_CONTROL_BYTES: usize = 1 << 20;
 
 /// Largest snapshot file that is read.
 const MAX_SNAPSHOT_BYTES: usize = 256 << 20;
@@ -47,13 +43,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
 }
 
 fn settings(args: &ReplayArgs) -> Result<Settings, Failure> {
-    let control = match &args.control {
-        None => control::Settings::default(),
-        Some(path) => {
-            let bytes = input::read(path, MAX_CONTROL_BYTES)?;
-            control::read(&bytes, &input::name_of(path)).map_err(Failure::input)?
-        }
-    };
+    let control = input::control(args.control.as_deref())?;
     Ok(Settings {
         policies: args.policies.clone(),
         node_autoscaler: args.node_autoscaler,
@@ -80,8 +70,14 @@ fn source(args: &ReplayArgs, catalogue: &Catalogue) -> Result<Source, Failure> {
     if let Some(folder) = &args.snapshots {
         return of_snapshots(folder, catalogue);
     }
-    let (Some(file), Some(loads)) = (&args.file, &args.loads) else {
-        return Err(Failure::usage("a problem file and loads are missing"));
+    let Some(file) = &args.file else {
+        return Err(Failure::usage("a problem file is missing"));
+    };
+    if let Some(url) = &args.range.prometheus {
+        return of_prometheus(file, url, &args.range, catalogue);
+    }
+    let Some(loads) = &args.loads else {
+        return Err(Failure::usage("loads are missing"));
     };
     let problem = input::complete_problem(file, catalogue)?;
     let bytes = input::read(loads, MAX_LOADS_BYTES)?;
@@ -91,6 +87,62 @@ fn source(args: &ReplayArgs, catalogue: &Catalogue) -> Result<Source, Failure> {
         problem,
         trace,
         notes: Vec::new(),
+    })
+}
+
+/// The fleet as it was where the range begins, under the loads of the range.
+fn of_prometheus(
+    file: &Path,
+    url: &str,
+    range: &RangeArgs,
+    catalogue: &Catalogue,
+) -> Result<Source, Failure> {
+    let name = input::name_of(file).into_owned();
+    let problem = input::problem(file)?;
+    let past = past::read(&problem, url, range)?;
+    let loads = &past.history.load;
+    let of_any = loads.values().next();
+    let Some(any) = of_any else {
+        let why = problem
+            .services
+            .iter()
+            .find_map(|service| past.gap(&service.name));
+        return Err(Failure::environment(format!(
+            "{url} knows no load of any service in that range; {}",
+            why.unwrap_or_default()
+        )));
+    };
+    let then = past.fleet_then(problem)?;
+    let problem = problem::resolve(then.problem, catalogue, &name).map_err(Failure::input)?;
+    let times = (0..any.values.len())
+        .map(|index| any.time_seconds(index))
+        .collect();
+    let load = |name: &str, index: usize| loads.get(name)?.values.get(index).copied()?;
+    let trace = Trace::new(&problem, times, load, |name| loads.contains_key(name));
+    let trace = trace.map_err(|wrong| Failure::input(format!("{url}: the range has {wrong}")))?;
+    let without = problem
+        .services
+        .iter()
+        .filter(|service| service.load.is_some() && !loads.contains_key(&service.name));
+    let mut notes: Vec<String> = without
+        .map(|service| {
+            format!(
+                "{}: no load is known; that of the file stands",
+                service.name
+            )
+        })
+        .collect();
+    if !then.source.gaps.is_empty() {
+        notes.push(format!(
+            "{} figures of the fleet at the beginning are not known; those of the file stand",
+            then.source.gaps.len()
+        ));
+    }
+    Ok(Source {
+        name,
+        problem,
+        trace,
+        notes,
     })
 }
 

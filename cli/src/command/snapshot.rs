@@ -21,7 +21,7 @@ pub(super) fn run(args: &SnapshotArgs) -> Result<Exit, Failure> {
     let snapshot = live::wait(readings::snapshot(problem, &client, &queries, now))?;
     let snapshot = snapshot.map_err(live::refuse)?;
     let file = json(&snapshot)?;
-    match path(args, now) {
+    match path(args, &snapshot) {
         None => {
             output::print(file)?;
             said(&snapshot, None).lines().for_each(output::say);
@@ -34,9 +34,9 @@ pub(super) fn run(args: &SnapshotArgs) -> Result<Exit, Failure> {
     Ok(Exit::Yes)
 }
 
-/// Where to write: a file, or one named by the time in a folder, so that names sort by time.
-fn path(args: &SnapshotArgs, now: Timestamp) -> Option<PathBuf> {
-    let in_folder = |folder: &PathBuf| folder.join(now.strftime("%Y%m%dT%H%M%SZ.json").to_string());
+/// Where to write: a file, or one named by the time in a folder.
+fn path(args: &SnapshotArgs, snapshot: &Snapshot) -> Option<PathBuf> {
+    let in_folder = |folder: &PathBuf| folder.join(snapshot.file_name());
     (args.out.clone()).or_else(|| args.out_dir.as_ref().map(in_folder))
 }
 

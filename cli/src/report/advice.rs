@@ -45,6 +45,15 @@ pub(super) fn reasons(plan: &Plan) -> String {
     section(heading, &list("-", plan.reasons.iter().map(String::as_str)))
 }
 
+/// What is expected to become too little, and what has changed.
+pub(super) fn warnings(plan: &Plan) -> String {
+    let lines: Vec<String> = plan.warnings.iter().map(ToString::to_string).collect();
+    section(
+        "What to expect",
+        &list("-", lines.iter().map(String::as_str)),
+    )
+}
+
 /// The steps in sum.
 pub(super) fn carrying_out(plan: &Plan) -> String {
     let mut lines = Vec::new();

@@ -25,6 +25,7 @@ pub(crate) fn report(plan: &Plan, verified: bool) -> String {
         search::qaoa(plan),
         advice::gaps(plan),
         advice::reasons(plan),
+        advice::warnings(plan),
     ]);
     if plan.cost.is_some() {
         sections.push(advice::carrying_out(plan));

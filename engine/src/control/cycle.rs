@@ -19,11 +19,11 @@ use super::{
 use crate::fleet;
 use crate::forecast::Forecast;
 use crate::plan::{Action, Decision};
-use crate::planner::Source;
+use crate::planner::{Remarks, Source};
 use crate::problem::{self, Mode, ProblemFile};
 use crate::series::Series;
 use crate::verify::VerifiedPlan;
-use crate::warning::{self, Warning};
+use crate::warning;
 
 /// A cycle under way.
 pub(super) struct Cycle<'a, 'c> {
@@ -36,9 +36,8 @@ pub(super) struct Cycle<'a, 'c> {
     held: BTreeMap<String, String>,
     planned: bool,
     groups: Vec<GroupVerdict>,
-    warnings: Vec<Warning>,
-    /// Sentences that every plan of this cycle gets as reasons.
-    reasons: Vec<String>,
+    /// What every plan of this cycle says.
+    remarks: Remarks,
 }
 
 /// What a cycle decides.
@@ -71,8 +70,7 @@ impl<'a, 'c> Cycle<'a, 'c> {
             held: BTreeMap::new(),
             planned: false,
             groups: Vec::new(),
-            warnings: Vec::new(),
-            reasons: Vec::new(),
+            remarks: Remarks::default(),
         }
     }
 
@@ -99,7 +97,7 @@ impl<'a, 'c> Cycle<'a, 'c> {
             groups: self.groups,
             demand: self.demand,
             held: self.held,
-            warnings: self.warnings,
+            warnings: self.remarks.warnings,
             events: self.events.into_new(&mut self.state.told),
             spend,
         };
@@ -195,12 +193,13 @@ impl<'a, 'c> Cycle<'a, 'c> {
             }
         }
         for (service, reason) in &self.held {
-            self.reasons
+            self.remarks
+                .reasons
                 .push(format!("{service} is held as it is: {reason}"));
         }
         let (now, settings) = (self.now_seconds, self.settings);
         let avoided = capacity::limit(&mut self.state, &mut problem, now, &settings.capacity);
-        self.reasons.extend(avoided);
+        self.remarks.reasons.extend(avoided);
         pace::limit(&self.state, &mut problem, now, settings, &mut self.events);
         Question {
             basis: Basis::of(&problem, now, settings.demand.tolerance),
@@ -247,7 +246,7 @@ impl<'a, 'c> Cycle<'a, 'c> {
             quantile: self.settings.forecast.quantile,
             now_seconds: self.now_seconds,
         };
-        self.warnings = warning::warnings(&outlook, &self.settings.warning);
+        self.remarks.warnings = warning::warnings(&outlook, &self.settings.warning);
     }
 
     /// The demand of one service, and the forecast behind it.
@@ -359,14 +358,14 @@ impl<'a, 'c> Cycle<'a, 'c> {
                 self.context.limits,
                 &mut self.events,
             )?;
-            self.reasons.extend(solved.failures);
+            self.remarks.reasons.extend(solved.failures);
             let swallowed =
                 pace::undo_swallowed(&mut problem, solved.plan.plan(), self.settings.acting);
             if !swallowed || solved.plan.plan().cost.is_none() {
                 return Ok(solved.plan);
             }
             if round == 2 {
-                self.reasons.push(
+                self.remarks.reasons.push(
                     "some changes of replicas are within the acting controller's tolerance"
                         .to_owned(),
                 );

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cost::Cost;
 use crate::problem::{ProblemFile, Relaxation};
+use crate::warning::Warning;
 
 /// The only value of the `schema` key of plans that this version reads and writes.
 pub const SCHEMA: &str = "ketscale.plan/v1";
@@ -53,6 +54,9 @@ pub struct Plan {
     pub steps: Option<Vec<Step>>,
     /// Why, in words: what binds, what was given up, what could not be modelled.
     pub reasons: Vec<String>,
+    /// What had changed and what was expected to become too little when the plan was made, by time; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// Where every number came from and what made the plan.
     pub provenance: Provenance,
 }

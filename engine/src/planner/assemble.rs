@@ -119,6 +119,7 @@ fn skeleton(run: &Run<'_>, fleet: &Fleet, attempt: &Attempt) -> Plan {
         qaoa: attempt.qaoa.clone(),
         steps: None,
         reasons,
+        warnings: Vec::new(),
         provenance: Provenance {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             solver: run.settings.solver.to_string(),

@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 pub use crate::limits::Limits;
 pub use held::cost_at_replicas;
-pub use revise::{decided, partial};
+pub use revise::{Remarks, decided, partial};
 
 use crate::fleet::{self, Fleet};
 use crate::limits::Meter;

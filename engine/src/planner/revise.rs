@@ -8,11 +8,28 @@ use crate::plan::{Candidate, Decision, Plan};
 use crate::problem::Issue;
 use crate::steps;
 use crate::verify::VerifiedPlan;
+use crate::warning::Warning;
 
 /// Name of the row of a plan that carries out a part of what the planner found.
 const PARTIAL: &str = "partial";
 
-/// The same plan with another decision and further reasons.
+/// What whoever decides on a plan has to say of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Remarks {
+    /// Further reasons.
+    pub reasons: Vec<String>,
+    /// What has changed, and what is expected to become too little.
+    pub warnings: Vec<Warning>,
+}
+
+impl Remarks {
+    fn add_to(&self, plan: &mut Plan) {
+        plan.reasons.extend(self.reasons.iter().cloned());
+        plan.warnings.clone_from(&self.warnings);
+    }
+}
+
+/// The same plan with another decision and remarks.
 ///
 /// # Errors
 ///
@@ -20,11 +37,11 @@ const PARTIAL: &str = "partial";
 pub fn decided(
     plan: &VerifiedPlan,
     decision: Decision,
-    reasons: impl IntoIterator<Item = String>,
+    remarks: &Remarks,
 ) -> Result<VerifiedPlan, String> {
     let mut revised = plan.plan().clone();
     revised.decision = decision;
-    revised.reasons.extend(reasons);
+    remarks.add_to(&mut revised);
     seal(&revised)
 }
 
@@ -38,7 +55,7 @@ pub fn partial(
     plan: &VerifiedPlan,
     placement: &Placement,
     decision: Decision,
-    reasons: impl IntoIterator<Item = String>,
+    remarks: &Remarks,
 ) -> Result<VerifiedPlan, String> {
     let found = plan.plan();
     let compiled = |relaxed| fleet::compile(found.problem.clone(), relaxed).map_err(told);
@@ -55,7 +72,7 @@ pub fn partial(
     fill(&mut revised, &compiled(&[])?, &fleet, placement, sequence);
     choose(&mut revised);
     revised.decision = decision;
-    revised.reasons.extend(reasons);
+    remarks.add_to(&mut revised);
     seal(&revised)
 }
 

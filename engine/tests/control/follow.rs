@@ -197,6 +197,28 @@ fn a_refused_offering_is_avoided_longer_each_time_until_it_is_provided() {
     assert!(fours(&world) > before);
 }
 
+/// A load that steps up is told of in the plan that follows it, and in the cycle's outcome alike.
+#[test]
+fn a_plan_lists_the_warnings_of_its_cycle() {
+    let mut world = World::settled();
+    let mut told = None;
+    for _ in 0..60 {
+        let outcome = world.cycle(&[900.0, 200.0]);
+        if let Some(plan) = outcome.plan.filter(|_| !outcome.warnings.is_empty()) {
+            told = Some((plan.plan().warnings.clone(), outcome.warnings));
+            break;
+        }
+    }
+    let (in_plan, of_cycle) = told.expect("a plan was made while something was warned of");
+    assert_eq!(in_plan, of_cycle);
+    assert!(
+        in_plan
+            .iter()
+            .any(|warning| warning.subject == "services.shop/cart"),
+        "{in_plan:?}"
+    );
+}
+
 #[test]
 fn scaling_policies_limit_the_change_of_a_period() {
     let mut world = World::settled();

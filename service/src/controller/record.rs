@@ -7,9 +7,8 @@ use ketscale_engine::snapshot::Snapshot;
 
 /// Writes a snapshot whole or not at all; the file's name, which sorts by time.
 pub(super) fn write(folder: &Path, snapshot: &Snapshot) -> io::Result<PathBuf> {
-    let milliseconds = (snapshot.taken_at_seconds * 1000.0).round();
-    let file = folder.join(format!("snapshot-{milliseconds:013}.json"));
-    let unfinished = folder.join(format!(".snapshot-{milliseconds:013}.part"));
+    let name = snapshot.file_name();
+    let (file, unfinished) = (folder.join(&name), folder.join(format!(".{name}.part")));
     let text = serde_json::to_vec(snapshot).map_err(io::Error::other)?;
     let written = std::fs::File::create(&unfinished).and_then(|mut out| {
         out.write_all(&text)?;

@@ -100,6 +100,7 @@ async fn a_problem_is_brought_up_to_date_and_planned() {
     made::a_problem_is_made(&prometheus, now).await;
     past::is_read(&prometheus, now).await;
     past::prices(&prometheus, now).await;
+    past::through_the_binary(&prometheus);
     doctor::through_the_binary(&prometheus);
     commands::through_the_binary(&prometheus).await;
 }

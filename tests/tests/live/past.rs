@@ -5,8 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ketscale_service::live::{history, snapshot};
 
-use super::prometheus::Prometheus;
-use super::{near, problem, queries};
+use serde_json::Value;
+
+use super::problem::FILE;
+use super::prometheus::{Prometheus, WINDOW};
+use super::{near, problem, queries, server};
 
 /// At the last steps everything has been scraped long enough; what stopped long ago is missing, not zero.
 pub async fn is_read(prometheus: &Prometheus, now: Timestamp) {
@@ -60,4 +63,53 @@ pub async fn prices(prometheus: &Prometheus, now: Timestamp) {
     let path = "pools.general.offerings.m4/a/on-demand.usd_per_hour";
     let reading = taken.readings.iter().find(|reading| reading.path == path);
     assert!(reading.unwrap().query.contains("node_total_hourly_cost"));
+}
+
+/// `ketscale forecast` and `ketscale replay` on the last seconds.
+pub fn through_the_binary(prometheus: &Prometheus) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    std::fs::write(path("shop.yaml"), FILE).unwrap();
+    std::fs::write(path("queries.yaml"), format!("window: {WINDOW}\n")).unwrap();
+    let now = Timestamp::now();
+    let (from, to) = ((now - Duration::from_secs(2)).to_string(), now.to_string());
+    let ketscale = |arguments: &[&str]| {
+        let output = std::process::Command::new(server::binary())
+            .args(arguments)
+            .args(["--prometheus", &prometheus.url])
+            .args(["--queries", &path("queries.yaml"), "--step", "1"])
+            .args(["--from", &from, "--to", &to, "--output", "json"])
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let json = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
+
+    let problem = path("shop.yaml");
+    let forecast = |service| ketscale(&["forecast", "--problem", &problem, "--service", service]);
+    let (code, found, said) = forecast("shop/web");
+    assert_eq!(code, Some(0), "{said}");
+    let median = json(&found)["forecast"]["median"][0].as_f64().unwrap();
+    assert!(near(median, 30.0), "{median}");
+    let (code, _, said) = forecast("shop/db");
+    assert!(
+        code == Some(3) && said.contains("services.shop/db.load: missing"),
+        "{said}"
+    );
+    let (code, _, said) = forecast("shop/none");
+    assert!(
+        code == Some(2) && said.contains("shop/none") && said.contains("shop/web"),
+        "{said}"
+    );
+
+    let (code, found, said) = ketscale(&["replay", &problem, "--policies", "hpa-70"]);
+    assert_eq!(code, Some(0), "{said}");
+    let report = json(&found);
+    assert_eq!(report["steps"], 3);
+    assert_eq!(report["policies"][0]["policy"], "hpa-70");
 }

@@ -40,14 +40,10 @@ impl Cycle<'_, '_> {
             }
             Verdict::Whole(rule) => self.publish(plan, Action::Publish, rule, age_seconds),
             Verdict::Part(placement, rule) => {
-                let reasons = std::mem::take(&mut self.reasons);
                 let decision = self.decision(plan, Action::Publish, &rule, age_seconds);
-                match planner::partial(plan, &placement, decision, reasons.clone()) {
+                match planner::partial(plan, &placement, decision, &self.remarks) {
                     Ok(part) => self.in_force(part, Action::Publish, rule, age_seconds),
-                    Err(refusal) => {
-                        self.reasons = reasons;
-                        self.without_part(plan, &rule, &refusal, age_seconds)
-                    }
+                    Err(refusal) => self.without_part(plan, &rule, &refusal, age_seconds),
                 }
             }
         }

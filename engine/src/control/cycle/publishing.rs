@@ -17,7 +17,7 @@ impl Cycle<'_, '_> {
         age_seconds: Option<f64>,
     ) -> Decided {
         let decision = self.decision(plan, action, &rule, age_seconds);
-        match planner::decided(plan, decision, std::mem::take(&mut self.reasons)) {
+        match planner::decided(plan, decision, &self.remarks) {
             Ok(plan) => self.in_force(plan, action, rule, age_seconds),
             Err(refusal) => self.hold(
                 format!("{rule}; but verify refuses the plan: {refusal}"),
@@ -35,7 +35,7 @@ impl Cycle<'_, '_> {
         age_seconds: Option<f64>,
     ) -> Decided {
         let decision = self.decision(plan, action, &rule, age_seconds);
-        let plan = planner::decided(plan, decision, std::mem::take(&mut self.reasons)).ok();
+        let plan = planner::decided(plan, decision, &self.remarks).ok();
         Decided {
             plan,
             ..self.hold(rule, age_seconds)

@@ -1,0 +1,56 @@
+//! What a Prometheus knows of a range of the past, for `forecast` and `replay`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ketscale_engine::problem::ProblemFile;
+use ketscale_service::live::{History, Live, history, refresh};
+use ketscale_service::prometheus::{Client, Queries};
+
+use super::live;
+use crate::args::RangeArgs;
+use crate::exit::Failure;
+
+/// Length of a range of which only the end is known.
+const DEFAULT_LENGTH: Duration = Duration::from_secs(14 * 86_400);
+
+/// The services' past over a range, and where the range begins.
+pub(super) struct Past {
+    pub(super) history: History,
+    begins: Timestamp,
+    client: Client,
+    queries: Queries,
+}
+
+/// Reads the past of a problem's services; the problem need not be complete.
+pub(super) fn read(problem: &ProblemFile, url: &str, args: &RangeArgs) -> Result<Past, Failure> {
+    let queries = live::queries(args.queries.as_deref())?;
+    let client = live::client(url, &queries)?;
+    let ends = args.to.unwrap_or_else(Timestamp::now);
+    let begins = args
+        .from
+        .map_or_else(|| ends.checked_sub(DEFAULT_LENGTH), Ok);
+    let begins = begins.map_err(|error| Failure::usage(format!("--to: {error}")))?;
+    let past = history(problem, &client, &queries, begins, ends, args.step);
+    Ok(Past {
+        history: live::wait(past)?.map_err(live::refuse)?,
+        begins,
+        client,
+        queries,
+    })
+}
+
+impl Past {
+    /// The problem as it was where the range begins, as far as that is known.
+    pub(super) fn fleet_then(&self, problem: ProblemFile) -> Result<Live, Failure> {
+        let then = refresh(problem, &self.client, &self.queries, self.begins);
+        live::wait(then)?.map_err(live::refuse)
+    }
+
+    /// Why the load of a service is not known, or not at all times.
+    pub(super) fn gap(&self, service: &str) -> Option<String> {
+        let path = format!("services.{service}.load");
+        let gap = self.history.gaps.iter().find(|gap| gap.path == path)?;
+        Some(format!("{path}: {}\nquery: {}", gap.reason, gap.query))
+    }
+}
