@@ -26,6 +26,7 @@ pub(super) struct Answers {
     pub(super) memory_peak: Family,
     pub(super) request_rate: Vec<WorkloadFamily>,
     pub(super) latency_p95: Vec<WorkloadFamily>,
+    pub(super) node_price: Family,
 }
 
 /// A family whose labels name a service.
@@ -61,6 +62,7 @@ impl Answers {
                 ask(&queries.node_labels),
                 ask(&queries.node_unschedulable),
                 ask(&queries.node_ready),
+                ask(&queries.node_price),
             )
         };
         let requests = async {
@@ -92,6 +94,7 @@ impl Answers {
             node_labels: cluster.7,
             node_unschedulable: cluster.8,
             node_ready: cluster.9,
+            node_price: cluster.10,
             container_requests: requests.0,
             init_container_requests: requests.1,
             sidecars: requests.2,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use ketscale_engine::plan::Gap;
 use ketscale_engine::problem::{ProblemFile, Service, WorkloadKind};
@@ -11,7 +12,8 @@ use super::LiveError;
 use super::clusters::Clusters;
 use super::services;
 use crate::prometheus::{
-    Client, Family, HistoryQuery, MISSING, Moment, Queries, RangeSeries, clock, usable, window,
+    Client, Family, HistoryQuery, MISSING, Moment, Queries, RangeSeries, WorkloadQuery, clock,
+    usable, window,
 };
 
 /// The past of the services by name, at even steps, over all clusters. What was not measured is absent, never zero.
@@ -31,6 +33,8 @@ pub struct History {
 
 /// Reads the past from `start` to `end`, both included where the step reaches them. Resets of counters are dealt with by `rate` in
 /// the queries.
+///
+/// Where the server's clock differs from this machine's by more than is accepted, everything is a gap, as with readings of now.
 ///
 /// A value over several clusters is there only at times when it is known of all that take part: those with a load or with replicas at
 /// any time of the range, unless their replicas are known to be 0 then.
@@ -54,35 +58,27 @@ pub async fn history(
         step_seconds,
         window: window_of(queries, step_seconds),
     };
-    let moment = Moment {
-        at: end,
-        ahead_seconds: None,
-    };
+    let moment = Moment::of(client, end).await?;
     let nodes = Family::read(client, queries, &queries.nodes, &moment).await?;
     let clusters = Clusters::new(problem, queries, &nodes)?;
     let replicas = HistoryQuery {
         deployments: queries.deployment_replicas.value.clone(),
         statefulsets: queries.statefulset_replicas.value.clone(),
     };
-    let mut load = Vec::new();
-    for query in &queries.request_rate {
-        let labels = (
-            queries.expand(&query.namespace_label),
-            queries.expand(&query.name_label),
-        );
-        load.push(
-            range
-                .ask(&clusters, &query.value, &labels.0, &labels.1)
-                .await?,
-        );
-    }
+    let (replicas, cpu_use, memory_peak, load) = futures::try_join!(
+        range.ask_by_kind(&clusters, &replicas),
+        range.ask_by_kind(&clusters, &queries.cpu_history),
+        range.ask_by_kind(&clusters, &queries.memory_history),
+        try_join_all(
+            (queries.request_rate.iter()).map(|query| range.ask_workloads(&clusters, query))
+        )
+    )?;
     let mut past = Past {
-        replicas: range.ask_by_kind(&clusters, &replicas).await?,
-        cpu_use: range.ask_by_kind(&clusters, &queries.cpu_history).await?,
-        memory_peak: range
-            .ask_by_kind(&clusters, &queries.memory_history)
-            .await?,
+        replicas,
+        cpu_use,
+        memory_peak,
         load,
+        skew: moment.skew(queries.max_clock_skew_seconds),
         start_seconds: clock::seconds(start),
         step_seconds,
         clusters: &clusters,
@@ -154,6 +150,16 @@ impl Range<'_> {
         Ok(found)
     }
 
+    async fn ask_workloads(
+        &self,
+        clusters: &Clusters,
+        query: &WorkloadQuery,
+    ) -> Result<Found, LiveError> {
+        let namespace = self.queries.expand(&query.namespace_label);
+        let name = self.queries.expand(&query.name_label);
+        self.ask(clusters, &query.value, &namespace, &name).await
+    }
+
     async fn ask_by_kind(
         &self,
         clusters: &Clusters,
@@ -204,6 +210,8 @@ struct Past<'a> {
     cpu_use: ByKind,
     memory_peak: ByKind,
     load: Vec<Found>,
+    /// Why no time of the server can be trusted.
+    skew: Option<String>,
     start_seconds: f64,
     step_seconds: f64,
     clusters: &'a Clusters,
@@ -270,6 +278,9 @@ impl Past<'_> {
         replicas: &Found,
         fold: Fold,
     ) -> Result<Vec<Option<f64>>, String> {
+        if let Some(skew) = &self.skew {
+            return Err(skew.clone());
+        }
         let mut parts = Vec::new();
         for key in keys {
             let of_cluster = match found.of(key) {

@@ -1,7 +1,7 @@
 //! Brings a problem up to date with what a Prometheus knows.
 //!
 //! Only values that the file has a place for are replaced: replicas now, requests, load, CPU per request, memory peak, observed
-//! latency, and what runs on which node. Each replaced value is a [`Reading`](ketscale_engine::plan::Reading) with its query and the
+//! latency, prices, and what runs on which node. Each replaced value is a [`Reading`](ketscale_engine::plan::Reading) with its query and the
 //! time of its oldest sample. Whatever is missing, stale or no number is a [`Gap`](ketscale_engine::plan::Gap), and the file's value stays;
 //! nothing is ever taken for zero. All queries are evaluated at one time, so that they tell of one state.
 
@@ -26,7 +26,7 @@ use ketscale_engine::planner::Source;
 use ketscale_engine::problem::{InputErrors, ProblemFile};
 use ketscale_engine::snapshot::Snapshot;
 
-use crate::prometheus::{Client, Family, Moment, PrometheusError, Queries, clock};
+use crate::prometheus::{Client, Moment, PrometheusError, Queries, clock};
 
 use answers::Answers;
 use clusters::Clusters;
@@ -107,7 +107,10 @@ pub enum LiveError {
     Problem(#[from] InputErrors),
 }
 
-/// Replaces in a problem (read, not resolved) what a Prometheus knows of the time `now`.
+/// Replaces in a problem (read, not resolved) what a Prometheus knows of the time `now`, prices among it where OpenCost exports them.
+///
+/// The price of an offering is replaced where all its nodes have the same price. Where they have not, or one is missing, it is a gap;
+/// without OpenCost nothing is said of prices.
 ///
 /// # Errors
 /// When the Prometheus cannot be reached, refuses a query or gives no proper answer; when clusters cannot be told apart. A value
@@ -117,38 +120,6 @@ pub async fn refresh(
     client: &Client,
     queries: &Queries,
     now: Timestamp,
-) -> Result<Live, LiveError> {
-    read(problem, client, queries, now, false).await
-}
-
-/// A snapshot of a problem (read, not resolved): what [`refresh`] reads, and prices where OpenCost exports them.
-///
-/// The price of an offering is replaced where all its nodes have the same price. Where they have not, or one is missing, it is a gap;
-/// without OpenCost nothing is said of prices.
-///
-/// # Errors
-/// As [`refresh`].
-pub async fn snapshot(
-    problem: ProblemFile,
-    client: &Client,
-    queries: &Queries,
-    now: Timestamp,
-) -> Result<Snapshot, LiveError> {
-    let live = read(problem, client, queries, now, true).await?;
-    Ok(Snapshot::new(
-        clock::seconds(now),
-        live.problem,
-        live.source,
-    ))
-}
-
-/// Replaces what is known, prices among it or not.
-async fn read(
-    problem: ProblemFile,
-    client: &Client,
-    queries: &Queries,
-    now: Timestamp,
-    with_prices: bool,
 ) -> Result<Live, LiveError> {
     let mut problem = problem;
     let moment = Moment::of(client, now).await?;
@@ -167,15 +138,30 @@ async fn read(
         &requests,
         &mut ledger,
     );
-    if with_prices {
-        let prices = Family::read(client, queries, &queries.node_price, &moment).await?;
-        prices::refresh(&mut problem, &answers, &clusters, &prices, &mut ledger);
-    }
+    prices::refresh(&mut problem, &answers, &clusters, &mut ledger);
     placement::replace(&mut problem, nodes);
     Ok(Live {
         problem,
         source: ledger.into_source(now),
     })
+}
+
+/// A snapshot of a problem (read, not resolved): what [`refresh`] reads, with its time.
+///
+/// # Errors
+/// As [`refresh`].
+pub async fn snapshot(
+    problem: ProblemFile,
+    client: &Client,
+    queries: &Queries,
+    now: Timestamp,
+) -> Result<Snapshot, LiveError> {
+    let live = refresh(problem, client, queries, now).await?;
+    Ok(Snapshot::new(
+        clock::seconds(now),
+        live.problem,
+        live.source,
+    ))
 }
 
 /// Makes a problem of what a Prometheus knows of one cluster at the time `now`: nodes, workloads, requests, autoscalers, placement.

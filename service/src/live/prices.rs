@@ -8,7 +8,7 @@ use super::answers::Answers;
 use super::clusters::Clusters;
 use super::ledger::Ledger;
 use super::nodes::{self, Home, NodeLabels};
-use crate::prometheus::{Family, Observation};
+use crate::prometheus::Observation;
 
 /// Prices of nodes that differ by no more than this share are one price: OpenCost makes them of a node's cores and memory, and nodes
 /// of one type report slightly different memory.
@@ -20,9 +20,9 @@ pub(super) fn refresh(
     problem: &mut ProblemFile,
     answers: &Answers,
     clusters: &Clusters,
-    prices: &Family,
     ledger: &mut Ledger,
 ) {
+    let prices = &answers.node_price;
     if prices.samples.is_empty() {
         return;
     }

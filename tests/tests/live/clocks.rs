@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use ketscale_engine::plan::Gap;
-use ketscale_service::live::{Live, State, diagnose, refresh};
+use ketscale_service::live::{History, Live, State, diagnose, history, refresh};
 use ketscale_service::prometheus::Queries;
 
 use super::problem::problem;
-use super::scripted::{Scripted, answer, vector};
+use super::scripted::{Scripted, answer, matrix, vector};
 
 const PATH: &str = "services.shop/web.clusters.eu.now";
 
@@ -86,6 +86,40 @@ async fn a_small_difference_is_tolerated_and_no_age_is_negative() {
     assert_eq!(live.source.age_seconds, Some(0.0));
 }
 
+/// The past of a server whose clock is `ahead` of ours.
+async fn past(ahead: f64) -> History {
+    let server = Scripted::start(move |_, request| {
+        if request.contains("vector(time())") {
+            let time = seconds(Timestamp::now()) + ahead;
+            vector(&format!(r#"{{"metric":{{}},"value":[{time},"{time}"]}}"#))
+        } else if !request.contains("query_range") {
+            vector("")
+        } else if request.contains("istio_requests_total") {
+            matrix(
+                r#"{"metric":{"destination_workload_namespace":"shop","destination_workload":"web"},"values":[[60,"5"]]}"#,
+            )
+        } else {
+            matrix("")
+        }
+    })
+    .await;
+    let (client, queries) = (server.client(|_| {}), Queries::default());
+    let at = Timestamp::from_second(60).unwrap();
+    history(&problem(), &client, &queries, at, at, 60.0)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_clock_that_differs_makes_the_past_a_gap() {
+    assert_eq!(past(5.0).await.load["shop/web"].values, [Some(5.0)]);
+    let behind = past(-600.0).await;
+    assert!(behind.load.is_empty(), "{:?}", behind.load);
+    let path = "services.shop/web.load";
+    let gap = behind.gaps.iter().find(|gap| gap.path == path).unwrap();
+    assert!(gap.reason.starts_with("clock skew"), "{gap:?}");
+}
+
 #[tokio::test]
 async fn the_doctor_names_the_clock_and_what_to_do() {
     let client = server(600.0, -1.0).await.client(|_| {});
@@ -107,6 +141,7 @@ async fn the_doctor_survives_a_query_that_fails() {
     let client = server(0.0, -1.0).await.client(|_| {});
     let mut queries = Queries::default();
     queries.pods.value = "broken".to_owned();
+    queries.memory_history.deployments = "broken too".to_owned();
     let diagnosis = diagnose(&problem(), &client, &queries, Timestamp::now())
         .await
         .unwrap();
@@ -114,6 +149,8 @@ async fn the_doctor_survives_a_query_that_fails() {
     let failed = failed.unwrap();
     assert!(failed.state == State::Failed && !diagnosis.is_sufficient());
     assert!(failed.reason.as_deref().unwrap().contains("parse error"));
+    let past = (diagnosis.queries.iter()).find(|check| check.name == "memory_history.deployments");
+    assert_eq!(past.unwrap().state, State::Failed);
     let web = &diagnosis.services[0];
     let found = (web.items.iter()).find(|item| item.state == State::Found);
     assert_eq!(found.unwrap().value, Some(3.0));

@@ -114,4 +114,15 @@ fn is_live(plan: &plan::Plan) {
         provenance.gaps
     );
     assert!(plan.decision.age_seconds.is_some());
+    // What OpenCost says of the node, not what the file says.
+    let price = provenance.readings.iter().find(|reading| {
+        reading.path == "pools.general.offerings.m4/a/on-demand.usd_per_hour"
+            && reading.query.contains("node_total_hourly_cost")
+    });
+    assert_eq!(price.map(|reading| reading.value), Some(0.21));
+    let offering = &plan.problem.pools[0].offerings[0];
+    assert_eq!(
+        (offering.name().as_str(), offering.usd_per_hour),
+        ("m4/a/on-demand", Some(0.21))
+    );
 }

@@ -88,6 +88,10 @@ fn diagnosis(output: &Output) {
     assert_eq!(query("request_rate[0]"), "found");
     assert_eq!(query("request_rate[1]"), "missing");
     assert_eq!(query("autoscaler_groups"), "missing");
+    // The containers of `db` ended long ago.
+    assert_eq!(query("cpu_history.deployments"), "found");
+    assert_eq!(query("memory_history.deployments"), "found");
+    assert_eq!(query("cpu_history.statefulsets"), "missing");
     owners(&found["owners"]);
 }
 

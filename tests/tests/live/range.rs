@@ -1,11 +1,14 @@
 //! Range queries: parts, limits and lies.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use ketscale_service::live::history;
 use ketscale_service::prometheus::{PrometheusError, Queries, QueryFailure, RangeSeries};
 
 use super::problem::problem;
-use super::scripted::{Scripted, matrix, parameter, vector};
+use super::scripted::{Scripted, answer, matrix, parameter, vector};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap()
@@ -144,6 +147,33 @@ async fn a_history_has_holes_and_no_lies() {
     assert_eq!(reason("services.shop/web.load"), "missing at 4 of 6 times");
     assert!(reason("services.shop/quiet.load").starts_with("missing"));
     assert!(!past.load.contains_key("shop/quiet") && past.cpu_use.is_empty());
+}
+
+/// Replicas are not answered for before somebody asked for CPU use as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn kinds_of_the_past_are_asked_for_side_by_side() {
+    let asked = AtomicBool::new(false);
+    let server = Scripted::start(move |_, request| {
+        if !request.contains("query_range") {
+            return vector("");
+        }
+        if request.contains("container_cpu_usage_seconds_total") {
+            asked.store(true, Ordering::SeqCst);
+        } else if request.contains("kube_deployment_spec_replicas") {
+            let end = Instant::now() + Duration::from_secs(20);
+            while !asked.load(Ordering::SeqCst) {
+                if Instant::now() > end {
+                    return answer("400 Bad", "nobody asked for CPU use");
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        matrix("")
+    })
+    .await;
+    let (client, queries) = (server.client(|_| {}), Queries::default());
+    let past = history(&problem(), &client, &queries, at(60), at(60), 60.0).await;
+    assert!(past.is_ok(), "{past:?}");
 }
 
 #[tokio::test]

@@ -39,6 +39,12 @@ pub(super) fn of_query(name: &str, state: State) -> Option<&'static str> {
             "only where OpenCost is used; else prices come from the file or the catalogue"
         }
         "cpu_use" | "memory_peak" => CADVISOR,
+        "cpu_history.deployments" | "memory_history.deployments" => {
+            "only to learn capacity that the file leaves out, from cAdvisor and kube_deployment_status_replicas_ready"
+        }
+        "cpu_history.statefulsets" | "memory_history.statefulsets" => {
+            "nothing to do where there are no StatefulSets; else as for Deployments, with kube_statefulset_status_replicas_ready"
+        }
         "request_rate" => "one of the request_rate queries is enough",
         "latency_p95" => "one of the latency_p95 queries is enough",
         "node_labels" => {

@@ -153,7 +153,9 @@ pub async fn diagnose(
         url: client.address(),
         clock_ahead_seconds: moment.ahead_seconds,
         obstacles: (moment.skew(queries.max_clock_skew_seconds).into_iter()).collect(),
-        queries: asked.iter().map(check).collect(),
+        queries: (asked.iter().map(check))
+            .chain(check_histories(client, queries, &moment).await)
+            .collect(),
         services: Vec::new(),
         fleet: Vec::new(),
         owners: Vec::new(),
@@ -166,7 +168,7 @@ pub async fn diagnose(
         Ok(owners) => diagnosis.owners = owners,
         Err(error) => diagnosis.obstacles.push(error.to_string()),
     }
-    match super::read(problem.clone(), client, &usable, now, true).await {
+    match super::refresh(problem.clone(), client, &usable, now).await {
         Ok(live) => sort(&mut diagnosis, problem, live, moment.seconds()),
         Err(LiveError::Prometheus(error)) => return Err(error),
         Err(error) => diagnosis.obstacles.push(error.to_string()),
@@ -213,6 +215,46 @@ async fn ask_all(
     asked
 }
 
+/// Checks the queries of the past as of now. Nothing says how old their values are.
+async fn check_histories(client: &Client, queries: &Queries, moment: &Moment) -> Vec<QueryCheck> {
+    let (cpu, memory) = (&queries.cpu_history, &queries.memory_history);
+    let histories = [
+        ("cpu_history.deployments", &cpu.deployments),
+        ("cpu_history.statefulsets", &cpu.statefulsets),
+        ("memory_history.deployments", &memory.deployments),
+        ("memory_history.statefulsets", &memory.statefulsets),
+    ];
+    let checks = histories.map(|(name, query)| async move {
+        let query = queries.expand(query);
+        let (state, series, reason) = match client.query(&query, moment.at).await {
+            Ok(samples) if samples.is_empty() => {
+                let missing = crate::prometheus::MISSING.to_owned();
+                (State::Missing, 0, Some(missing))
+            }
+            Ok(samples) => (State::Found, samples.len(), None),
+            Err(error) => (State::Failed, 0, Some(failure(&error))),
+        };
+        QueryCheck {
+            name: name.to_owned(),
+            query,
+            state,
+            series,
+            age_seconds: None,
+            advice: advice::of_query(name, state).map(str::to_owned),
+            reason,
+        }
+    });
+    join_all(checks).await
+}
+
+/// What is wrong with a query, without the query itself.
+fn failure(error: &PrometheusError) -> String {
+    match error {
+        PrometheusError::Query { failure, .. } => failure.to_string(),
+        other => other.to_string(),
+    }
+}
+
 fn check(asked: &Asked) -> QueryCheck {
     let of = |state, reason: Option<String>| QueryCheck {
         name: asked.name.clone(),
@@ -225,10 +267,7 @@ fn check(asked: &Asked) -> QueryCheck {
     };
     let family = match &asked.answer {
         Ok(family) => family,
-        Err(PrometheusError::Query { failure, .. }) => {
-            return of(State::Failed, Some(failure.to_string()));
-        }
-        Err(error) => return of(State::Failed, Some(error.to_string())),
+        Err(error) => return of(State::Failed, Some(failure(error))),
     };
     if family.samples.is_empty() {
         return of(State::Missing, Some(crate::prometheus::MISSING.to_owned()));
