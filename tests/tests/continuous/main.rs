@@ -3,30 +3,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod cluster;
-#[path = "../grpc/server.rs"]
-mod on_request;
-mod prometheus;
 mod proxy;
-mod server;
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use ketscale_engine::plan::Plan;
+use ketscale_engine::problem;
 use ketscale_engine::verify::verify;
 use ketscale_proto::v1;
+use ketscale_tests::{Exporter, How, Prometheus, Server, binary};
 use tokio_stream::StreamExt;
 use tonic::{Code, Streaming};
 
-use cluster::Cluster;
-use prometheus::Prometheus;
 use proxy::{Proxy, Way};
-use server::Server;
 
 /// The problem of the cluster: three replicas run, on two nodes.
-pub const PROBLEM: &str = "
+const PROBLEM: &str = "
 schema: ketscale.problem/v1
 name: shop
 clusters: [{name: eu, provider: other, region: here}]
@@ -50,16 +44,33 @@ current:
   - {name: n2, pool: general, offering: m4/a/on-demand, pods: {shop/web: 1}}
 ";
 
+/// When to publish and hold, in seconds of a test rather than of a day.
+const CONTROL: &str = "
+schema: ketscale.control/v1
+demand: {confirm_readings: 1, horizon_seconds: 1, history_step_seconds: 1, history_seconds: 60}
+intake: {gap_seconds: 3, jump_factor: 20}
+fallback: {after_seconds: 8}
+judge: {cooldown_seconds: 0}
+scale_down: {stabilization_seconds: 2}
+";
+
+/// A Prometheus that is cut off is to be noticed soon.
+const QUERIES: &str = "{window: 5s, connection: {timeout_seconds: 5}}";
+
+/// Until the server has ended.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// One Prometheus serves all of this, for it takes a while until it has seen enough.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fleet_is_followed_through_good_and_bad_times() {
-    let cluster = Cluster::start(30.0);
-    let Some(mut prometheus) = Prometheus::start(cluster.address).await else {
+    let problem = problem::read(PROBLEM.as_bytes(), "shop.yaml").unwrap();
+    let cluster = Exporter::start(&problem);
+    let Some(mut prometheus) = Prometheus::start(cluster.address, 1).await else {
         return;
     };
     let proxy = Proxy::start(prometheus.address).await;
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::start(folder.path(), &proxy.url).await;
+    let mut server = start(folder.path(), &proxy).await;
     let mut plans = watch(&mut server, "shop").await;
 
     the_cheaper_plan_is_published(&mut server, &mut plans).await;
@@ -70,8 +81,26 @@ async fn a_fleet_is_followed_through_good_and_bad_times() {
     refused_capacity_is_avoided(&mut server).await;
     what_is_exposed(&server).await;
     let server = a_crash_forgets_nothing(server, folder.path(), &proxy).await;
-    assert!(server.terminate().await, "the server did not end cleanly");
+    assert!(
+        server.terminate(PATIENCE).await,
+        "the server did not end cleanly"
+    );
     the_log_is_whole(folder.path());
+}
+
+/// A server with a cycle a second on the store in a folder.
+async fn start(folder: &Path, proxy: &Proxy) -> Server {
+    Server::start(&How {
+        folder,
+        prometheus: &proxy.url,
+        name: "shop",
+        problem: PROBLEM,
+        control: CONTROL,
+        queries: QUERIES,
+        every_seconds: 1.0,
+        record: true,
+    })
+    .await
 }
 
 async fn watch(server: &mut Server, problem: &str) -> Streaming<v1::Plan> {
@@ -124,8 +153,8 @@ async fn the_cheaper_plan_is_published(server: &mut Server, plans: &mut Streamin
 }
 
 /// 120 requests a second need 7 replicas of 175m at least.
-async fn the_load_is_followed(cluster: &Cluster, plans: &mut Streaming<v1::Plan>) {
-    cluster.set_load(120.0);
+async fn the_load_is_followed(cluster: &Exporter, plans: &mut Streaming<v1::Plan>) {
+    cluster.set_load("shop/web", 120.0);
     for _ in 0..20 {
         if (7..=9).contains(&replicas(&next(plans).await)) {
             return;
@@ -242,7 +271,7 @@ async fn what_is_exposed(server: &Server) {
 async fn a_crash_forgets_nothing(server: Server, folder: &Path, proxy: &Proxy) -> Server {
     server.kill();
     proxy.set(Way::Cut);
-    let mut server = Server::start(folder, &proxy.url).await;
+    let mut server = start(folder, proxy).await;
     let in_force = next(&mut watch(&mut server, "shop").await).await.digest;
     let events = server.events().await;
     let published = events
@@ -261,7 +290,7 @@ async fn a_crash_forgets_nothing(server: Server, folder: &Path, proxy: &Proxy) -
 }
 
 fn the_log_is_whole(folder: &Path) {
-    let audit = Command::new(on_request::binary())
+    let audit = Command::new(binary())
         .args(["audit", "--output", "json", "--last", "1000000", "--store"])
         .arg(folder.join("plans.sqlite"))
         .output()

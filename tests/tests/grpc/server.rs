@@ -4,11 +4,13 @@
 #![allow(dead_code)]
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use ketscale_proto::v1::plan_service_client::PlanServiceClient;
 use tonic::transport::Channel;
+
+pub use ketscale_tests::binary;
 
 /// Most bytes of a message that the client takes: a plan of the tests is far smaller.
 const MAX_MESSAGE_BYTES: usize = 64 << 20;
@@ -81,17 +83,4 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The binary beside this test's own.
-pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(Path::parent).unwrap();
-    let binary = folder.join(format!("ketscale{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        binary.exists(),
-        "{} is missing: run `cargo build --release -p ketscale` first, or `make test`",
-        binary.display()
-    );
-    binary
 }

@@ -8,21 +8,24 @@ use jiff::Timestamp;
 use ketscale_service::prometheus::{Client, ClientSettings};
 use ketscale_test_support::require;
 
-/// Range of the rates in these tests.
-pub const WINDOW: &str = "5s";
+/// Scrapes in the range of a rate.
+const SCRAPES_IN_WINDOW: u32 = 5;
 
-/// Until enough has been scraped; a machine under load needs longer, and the wait ends as soon as it can.
+/// Until enough has been scraped, beside the time that it takes; a machine under load needs longer, and the wait ends as soon as it can.
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// A Prometheus that is killed when dropped.
 pub struct Prometheus {
+    /// Where it listens.
     pub address: SocketAddr,
+    scrape_seconds: u32,
     child: Child,
     folder: tempfile::TempDir,
 }
 
 impl Prometheus {
-    /// One that has scraped a target for longer than [`WINDOW`]; `None` where there is no Prometheus.
-    pub async fn start(target: SocketAddr) -> Option<Self> {
+    /// One that has scraped a target for long enough for rates; `None` where there is no Prometheus.
+    pub async fn start(target: SocketAddr, scrape_seconds: u32) -> Option<Self> {
         let version = Command::new("prometheus").arg("--version").output();
         if !require(
             "prometheus",
@@ -32,7 +35,7 @@ impl Prometheus {
         }
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n- job_name: cluster\n  honor_labels: true\n  static_configs: [{{targets: ['{target}']}}]\n"
+            "global: {{scrape_interval: {scrape_seconds}s, scrape_timeout: {scrape_seconds}s}}\nscrape_configs:\n- job_name: cluster\n  honor_labels: true\n  static_configs: [{{targets: ['{target}']}}]\n"
         );
         std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
         let address = TcpListener::bind("127.0.0.1:0")
@@ -42,10 +45,16 @@ impl Prometheus {
         let prometheus = Self {
             child: spawn(&folder, address),
             address,
+            scrape_seconds,
             folder,
         };
         prometheus.wait().await;
         Some(prometheus)
+    }
+
+    /// Range of the rates to ask it for.
+    pub fn window(&self) -> String {
+        format!("{}s", SCRAPES_IN_WINDOW * self.scrape_seconds)
     }
 
     /// Ends it, as a crash would.
@@ -62,8 +71,10 @@ impl Prometheus {
 
     async fn wait(&self) {
         let client = Client::new(ClientSettings::new(format!("http://{}", self.address))).unwrap();
-        let query = format!("min(count_over_time(istio_requests_total[{WINDOW}])) >= 4");
-        let end = Instant::now() + PATIENCE;
+        let (window, enough) = (self.window(), SCRAPES_IN_WINDOW - 1);
+        let query = format!("min(count_over_time(istio_requests_total[{window}])) >= {enough}");
+        let scraping = Duration::from_secs(u64::from(SCRAPES_IN_WINDOW * self.scrape_seconds));
+        let end = Instant::now() + scraping + PATIENCE;
         loop {
             let answer = client.query(&query, Timestamp::now()).await;
             if answer.as_ref().is_ok_and(|samples| !samples.is_empty()) {

@@ -1,7 +1,7 @@
 //! The real binary under continuous planning, and clients of its two ports.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,71 +11,66 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::transport::Channel;
 
-use super::PROBLEM;
-
 /// Until something has happened; a machine under load needs longer, and the wait ends as soon as it can.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// When to publish and hold, in seconds of a test rather than of a day.
-const CONTROL: &str = "
-schema: ketscale.control/v1
-demand: {confirm_readings: 1, horizon_seconds: 1, history_step_seconds: 1, history_seconds: 60}
-intake: {gap_seconds: 3, jump_factor: 20}
-fallback: {after_seconds: 8}
-judge: {cooldown_seconds: 0}
-scale_down: {stabilization_seconds: 2}
-";
+/// What a server is started with.
+pub struct How<'a> {
+    /// Where the store, the files below, the log and, if wanted, the snapshots are.
+    pub folder: &'a Path,
+    /// Address of the Prometheus.
+    pub prometheus: &'a str,
+    /// Name of the problem.
+    pub name: &'a str,
+    /// The problem file.
+    pub problem: &'a str,
+    /// The control settings.
+    pub control: &'a str,
+    /// The query settings.
+    pub queries: &'a str,
+    /// Seconds from one cycle to the next.
+    pub every_seconds: f64,
+    /// Whether snapshots are written.
+    pub record: bool,
+}
 
 /// A server that is killed when dropped.
 pub struct Server {
     child: Child,
     admin: String,
+    problem: String,
+    /// A client of it.
     pub client: PlanServiceClient<Channel>,
 }
 
 impl Server {
-    /// Starts with a cycle a second on the store in a folder.
-    pub async fn start(folder: &Path, prometheus: &str) -> Self {
+    /// Starts it on the store of its folder.
+    pub async fn start(how: &How<'_>) -> Self {
+        let folder = how.folder;
         let file = |name: &str, text: &str| {
             let path = folder.join(name);
             std::fs::write(&path, text).unwrap();
-            path.display().to_string()
+            path
         };
-        let queries = format!(
-            "window: {}\nconnection: {{timeout_seconds: 5}}\n",
-            super::prometheus::WINDOW
-        );
-        let (problem, control) = (file("problem.yaml", PROBLEM), file("control.yaml", CONTROL));
-        let (queries, store) = (file("queries.yaml", &queries), folder.join("plans.sqlite"));
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(folder.join("log"))
             .unwrap();
-        let mut child = Command::new(super::on_request::binary())
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--admin",
-                "127.0.0.1:0",
-                "--every",
-                "1",
-            ])
-            .args([
-                "--problem",
-                &problem,
-                "--control",
-                &control,
-                "--queries",
-                &queries,
-                "--prometheus",
-                prometheus,
-            ])
-            .arg("--record")
-            .arg(folder)
+        let mut child = Command::new(binary())
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .args(["--every", &how.every_seconds.to_string()])
+            .args(["--prometheus", how.prometheus])
+            .arg("--problem")
+            .arg(file("problem.yaml", how.problem))
+            .arg("--control")
+            .arg(file("control.yaml", how.control))
+            .arg("--queries")
+            .arg(file("queries.yaml", how.queries))
             .arg("--store")
-            .arg(store)
+            .arg(folder.join("plans.sqlite"))
+            .args(how.record.then_some("--record"))
+            .args(how.record.then_some(folder))
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -100,6 +95,7 @@ impl Server {
         Self {
             child,
             admin,
+            problem: how.name.to_owned(),
             client: PlanServiceClient::new(channel).max_decoding_message_size(64 << 20),
         }
     }
@@ -110,13 +106,13 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, and whether the server ended by itself without a failure.
-    pub async fn terminate(mut self) -> bool {
+    /// SIGTERM, and whether the server ended by itself without a failure and in time.
+    pub async fn terminate(mut self, patience: Duration) -> bool {
         let sent = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status();
         assert!(sent.is_ok_and(|status| status.success()));
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.success();
@@ -129,7 +125,7 @@ impl Server {
     /// The newest events first.
     pub async fn events(&mut self) -> Vec<v1::Event> {
         let request = v1::ListEventsRequest {
-            problem: "shop".to_owned(),
+            problem: self.problem.clone(),
             page_size: 1000,
             ..Default::default()
         };
@@ -191,4 +187,17 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The binary beside this one.
+pub fn binary() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let folder = own.parent().and_then(Path::parent).unwrap();
+    let binary = folder.join(format!("ketscale{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        binary.exists(),
+        "{} is missing: run `cargo build --release -p ketscale` first, or `make test`",
+        binary.display()
+    );
+    binary
 }
