@@ -219,25 +219,22 @@ impl Controller {
         Ok(())
     }
 
-    /// Loads of the past; nothing where they cannot be read, for the loop can begin without.
+    /// The past, use of CPU and memory only where something is to be learned of it, for it is the costliest to ask for. Nothing where
+    /// loads cannot be read, for the loop can begin without.
     async fn past(&self, now: Timestamp) -> History {
         let demand = &self.shared.how.settings.demand;
         let step = demand.history_step_seconds;
         let length = SignedDuration::try_from_secs_f64(demand.history_seconds);
         let start = length.and_then(|length| now.checked_sub(length));
-        let read = async {
-            let start = start.unwrap_or(Timestamp::UNIX_EPOCH);
-            live::history(
-                &self.problem,
-                &self.shared.client,
-                &self.shared.queries,
-                start,
-                now,
-                step,
-            )
-            .await
+        let start = start.unwrap_or(Timestamp::UNIX_EPOCH);
+        let (problem, shared) = (&self.problem, &self.shared);
+        let (client, queries) = (&shared.client, &shared.queries);
+        let read = if self.wants_to_learn() {
+            live::history(problem, client, queries, start, now, step).await
+        } else {
+            live::load_history(problem, client, queries, start, now, step).await
         };
-        match read.await {
+        match read {
             Ok(history) => history,
             Err(error) => {
                 tracing::warn!(problem = self.problem.name, %error, "the past cannot be read; forecasts begin with the present");

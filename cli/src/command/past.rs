@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ketscale_engine::problem::ProblemFile;
-use ketscale_service::live::{History, Live, history, refresh};
+use ketscale_service::live::{History, Live, load_history, refresh};
 use ketscale_service::prometheus::{Client, Queries};
 
 use super::live;
@@ -31,7 +31,7 @@ pub(super) fn read(problem: &ProblemFile, url: &str, args: &RangeArgs) -> Result
         .from
         .map_or_else(|| ends.checked_sub(DEFAULT_LENGTH), Ok);
     let begins = begins.map_err(|error| Failure::usage(format!("--to: {error}")))?;
-    let past = history(problem, &client, &queries, begins, ends, args.step);
+    let past = load_history(problem, &client, &queries, begins, ends, args.step);
     Ok(Past {
         history: live::wait(past)?.map_err(live::refuse)?,
         begins,

@@ -12,8 +12,8 @@ use super::LiveError;
 use super::clusters::Clusters;
 use super::services;
 use crate::prometheus::{
-    Client, Family, HistoryQuery, MISSING, Moment, Queries, RangeSeries, WorkloadQuery, clock,
-    usable, window,
+    Client, Family, HistoryQuery, MISSING, Moment, PrometheusError, Queries, RangeSeries,
+    WorkloadQuery, clock, usable, window,
 };
 
 /// The past of the services by name, at even steps, over all clusters. What was not measured is absent, never zero.
@@ -31,7 +31,7 @@ pub struct History {
     pub gaps: Vec<Gap>,
 }
 
-/// Reads the past from `start` to `end`, both included where the step reaches them. Resets of counters are dealt with by `rate` in
+/// Reads everything of the past from `start` to `end`, both included where the step reaches them. Resets of counters are dealt with by `rate` in
 /// the queries.
 ///
 /// Where the server's clock differs from this machine's by more than is accepted, everything is a gap, as with readings of now.
@@ -39,9 +39,12 @@ pub struct History {
 /// A value over several clusters is there only at times when it is known of all that take part: those with a load or with replicas at
 /// any time of the range, unless their replicas are known to be 0 then.
 ///
+/// Use of CPU and memory must be put together from pods at every step, which may be more than a server does in its time for a large fleet:
+/// where its query fails, that use is a gap.
+///
 /// # Errors
-/// When the Prometheus cannot be reached, refuses a query or gives no proper answer, when clusters cannot be told apart, and for a
-/// range of more than 1,100,000 steps.
+/// When the Prometheus cannot be reached, refuses a query for loads or replicas or gives no proper answer, when clusters cannot be told
+/// apart, and for a range of more than 1,100,000 steps.
 pub async fn history(
     problem: &ProblemFile,
     client: &Client,
@@ -49,6 +52,31 @@ pub async fn history(
     start: Timestamp,
     end: Timestamp,
     step_seconds: f64,
+) -> Result<History, LiveError> {
+    read(problem, client, queries, (start, end, step_seconds), true).await
+}
+
+/// The same without use of CPU and memory.
+///
+/// # Errors
+/// Those of [`history`].
+pub async fn load_history(
+    problem: &ProblemFile,
+    client: &Client,
+    queries: &Queries,
+    start: Timestamp,
+    end: Timestamp,
+    step_seconds: f64,
+) -> Result<History, LiveError> {
+    read(problem, client, queries, (start, end, step_seconds), false).await
+}
+
+async fn read(
+    problem: &ProblemFile,
+    client: &Client,
+    queries: &Queries,
+    (start, end, step_seconds): (Timestamp, Timestamp, f64),
+    with_use: bool,
 ) -> Result<History, LiveError> {
     let range = Range {
         client,
@@ -65,10 +93,19 @@ pub async fn history(
         deployments: queries.deployment_replicas.value.clone(),
         statefulsets: queries.statefulset_replicas.value.clone(),
     };
+    let use_by_kind = async |query| {
+        if !with_use {
+            return Ok(None);
+        }
+        let asked = range.ask_by_kind(&clusters, query).await;
+        Ok(Some(
+            asked.unwrap_or_else(|error| range.in_vain(query, &error)),
+        ))
+    };
     let (replicas, cpu_use, memory_peak, load) = futures::try_join!(
         range.ask_by_kind(&clusters, &replicas),
-        range.ask_by_kind(&clusters, &queries.cpu_history),
-        range.ask_by_kind(&clusters, &queries.memory_history),
+        use_by_kind(&queries.cpu_history),
+        use_by_kind(&queries.memory_history),
         try_join_all(
             (queries.request_rate.iter()).map(|query| range.ask_workloads(&clusters, query))
         )
@@ -115,6 +152,8 @@ type Key = (usize, String, String);
 /// What a query gives of each workload; a reason where several series answer for one.
 struct Found {
     query: String,
+    /// Why it gives nothing.
+    failure: Option<String>,
     series: BTreeMap<Key, Result<Vec<Option<f64>>, String>>,
 }
 
@@ -139,6 +178,7 @@ impl Range<'_> {
             .await?;
         let mut found = Found {
             query,
+            failure: None,
             series: BTreeMap::new(),
         };
         for series in answer {
@@ -175,6 +215,23 @@ impl Range<'_> {
             stateful_sets,
         })
     }
+
+    /// What was asked for and not answered.
+    fn in_vain(&self, query: &HistoryQuery, error: &LiveError) -> ByKind {
+        let failure = match error {
+            LiveError::Prometheus(PrometheusError::Query { failure, .. }) => failure.to_string(),
+            other => other.to_string(),
+        };
+        let found = |query| Found {
+            query: self.queries.expand_with(query, &self.window),
+            failure: Some(failure.clone()),
+            series: BTreeMap::new(),
+        };
+        ByKind {
+            deployments: found(&query.deployments),
+            stateful_sets: found(&query.statefulsets),
+        }
+    }
 }
 
 impl Found {
@@ -207,8 +264,8 @@ impl ByKind {
 /// The answers, and the history made of them.
 struct Past<'a> {
     replicas: ByKind,
-    cpu_use: ByKind,
-    memory_peak: ByKind,
+    cpu_use: Option<ByKind>,
+    memory_peak: Option<ByKind>,
     load: Vec<Found>,
     /// Why no time of the server can be trusted.
     skew: Option<String>,
@@ -238,15 +295,11 @@ impl Past<'_> {
         let known = |found: &&Found| keys.iter().any(|key| found.of(key).is_some());
         // As with readings of now, the first query that knows the service counts.
         let load = self.load.iter().find(known).or(self.load.first());
-        let (cpu_use, memory_peak) = (
-            self.cpu_use.of(service.kind),
-            self.memory_peak.of(service.kind),
-        );
         let wanted: [(Kind, Option<&Found>, Fold); 4] = [
             (("load", |history| &mut history.load), load, sum),
             (
                 ("cpu_use", |history| &mut history.cpu_use),
-                Some(cpu_use),
+                self.cpu_use.as_ref().map(|by| by.of(service.kind)),
                 sum,
             ),
             (
@@ -256,7 +309,7 @@ impl Past<'_> {
             ),
             (
                 ("memory_peak", |history| &mut history.memory_peak),
-                Some(memory_peak),
+                self.memory_peak.as_ref().map(|by| by.of(service.kind)),
                 f64::max,
             ),
         ];
@@ -278,8 +331,8 @@ impl Past<'_> {
         replicas: &Found,
         fold: Fold,
     ) -> Result<Vec<Option<f64>>, String> {
-        if let Some(skew) = &self.skew {
-            return Err(skew.clone());
+        if let Some(reason) = self.skew.as_ref().or(found.failure.as_ref()) {
+            return Err(reason.clone());
         }
         let mut parts = Vec::new();
         for key in keys {

@@ -33,7 +33,7 @@ use clusters::Clusters;
 use ledger::Ledger;
 
 pub use doctor::{Diagnosis, Item, Owner, QueryCheck, ServiceCheck, State, diagnose};
-pub use history::{History, history};
+pub use history::{History, history, load_history};
 pub(crate) use problems::LiveProblems;
 
 /// A problem with live values, and where each came from.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use ketscale_service::live::history;
+use ketscale_service::live::{history, load_history};
 use ketscale_service::prometheus::{PrometheusError, Queries, QueryFailure, RangeSeries};
 
 use super::problem::problem;
@@ -174,6 +174,34 @@ async fn kinds_of_the_past_are_asked_for_side_by_side() {
     let (client, queries) = (server.client(|_| {}), Queries::default());
     let past = history(&problem(), &client, &queries, at(60), at(60), 60.0).await;
     assert!(past.is_ok(), "{past:?}");
+}
+
+/// What a server cannot do for a large fleet does not cost the loads.
+#[tokio::test]
+async fn use_that_is_asked_for_in_vain_is_a_gap() {
+    let server = Scripted::start(|_, request| match request {
+        request if !request.contains("query_range") => vector(""),
+        request if request.contains("container_cpu_usage_seconds_total") => answer(
+            "400 Bad",
+            r#"{"status":"error","errorType":"execution","error":"too many samples"}"#,
+        ),
+        request if request.contains("istio_requests_total") => matrix(
+            r#"{"metric":{"destination_workload_namespace":"shop","destination_workload":"web"},"values":[[60,"5"]]}"#,
+        ),
+        _ => matrix(""),
+    })
+    .await;
+    let (client, queries) = (server.client(|_| {}), Queries::default());
+    let all = history(&problem(), &client, &queries, at(60), at(60), 60.0).await;
+    let all = all.unwrap();
+    assert_eq!(all.load["shop/web"].values, [Some(5.0)]);
+    let path = "services.shop/web.cpu_use";
+    let gap = all.gaps.iter().find(|gap| gap.path == path).unwrap();
+    assert!(gap.reason.contains("too many samples"), "{gap:?}");
+    let loads = load_history(&problem(), &client, &queries, at(60), at(60), 60.0).await;
+    let loads = loads.unwrap();
+    assert_eq!(loads.load, all.load);
+    assert!(loads.gaps.iter().all(|gap| !gap.path.contains("cpu_use")));
 }
 
 #[tokio::test]
