@@ -21,6 +21,7 @@ use ketscale_engine::control::{self, State};
 use ketscale_engine::forecast::Forecaster;
 use ketscale_engine::planner;
 use ketscale_engine::problem::ProblemFile;
+use ketscale_engine::series::Series;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -186,7 +187,9 @@ impl Controller {
             if self.wants_to_learn() {
                 self.learn(&history, now).await?;
             }
-            known.get_or_insert_with(|| State::with_history(history.load));
+            let loads = history.load.into_iter();
+            let loads = loads.map(|(name, load)| (name, since_known(load)));
+            known.get_or_insert_with(|| State::with_history(loads.collect()));
         }
         Ok(known.unwrap_or_default())
     }
@@ -241,5 +244,15 @@ impl Controller {
                 History::default()
             }
         }
+    }
+}
+
+/// A load from its first value on: what is absent before would be kept, and written in every cycle.
+fn since_known(load: Series) -> Series {
+    let first = load.values.iter().position(Option::is_some).unwrap_or(0);
+    Series {
+        start_seconds: load.time_seconds(first),
+        values: load.values.into_iter().skip(first).collect(),
+        ..load
     }
 }

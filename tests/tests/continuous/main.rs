@@ -13,6 +13,7 @@ use ketscale_engine::plan::Plan;
 use ketscale_engine::problem;
 use ketscale_engine::verify::verify;
 use ketscale_proto::v1;
+use ketscale_service::store::Store;
 use ketscale_tests::{Exporter, How, Prometheus, Server, binary};
 use tokio_stream::StreamExt;
 use tonic::{Code, Streaming};
@@ -74,6 +75,7 @@ async fn a_fleet_is_followed_through_good_and_bad_times() {
     let mut plans = watch(&mut server, "shop").await;
 
     the_cheaper_plan_is_published(&mut server, &mut plans).await;
+    the_past_begins_where_it_is_known(folder.path()).await;
     the_load_is_followed(&cluster, &mut plans).await;
     a_cut_is_held_through_then_falls_back(&proxy, &mut server, &mut plans).await;
     garbage_is_held_through(&proxy, &mut server).await;
@@ -150,6 +152,16 @@ async fn the_cheaper_plan_is_published(server: &mut Server, plans: &mut Streamin
         id: plan.digest.clone(),
     };
     assert!(server.client.get_plan(stored).await.is_ok());
+}
+
+/// The Prometheus is far younger than the minute of past that is asked for.
+async fn the_past_begins_where_it_is_known(folder: &Path) {
+    let store = Store::open(&folder.join("plans.sqlite")).await.unwrap();
+    let state = store.state("shop").await.unwrap().unwrap();
+    store.close().await;
+    let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+    let load = &state["history"]["shop/web"]["values"];
+    assert!(load[0].is_number(), "{load}");
 }
 
 /// 120 requests a second need 7 replicas of 175m at least.
