@@ -24,6 +24,9 @@ FUZZ_SECONDS ?= 600
 FUZZ_COVERAGE := -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
 FUZZ_LIMITS = -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -artifact_prefix='$(FUZZ)/found-' -print_final_stats=1
 
+# The binary as tests and benches are built: `make build` may build its dependencies with fewer features, and then all of them again.
+BINARY := cargo test --release --workspace --no-run --test commands
+
 AARCH64 := aarch64-unknown-linux-gnu
 
 TEST := cargo test --release --workspace --no-fail-fast
@@ -69,6 +72,7 @@ check: ## format, lints, docs and scripts, exactly as CI checks them
 
 bench: ## run the benchmarks; one alone with BENCH=name, some of its cases with ARGS='24 f64'
 	@scripts/deps build
+	$(if $(filter soak,$(or $(BENCH),soak)),$(BINARY))
 	cargo bench --workspace --bench '$(or $(BENCH),*)' $(if $(ARGS),-- $(ARGS))
 
 bench-peers: build ## compare a layer with other simulators (network, Python; about half an hour); ARGS='--qubits 20' for less
