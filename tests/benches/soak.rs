@@ -388,6 +388,9 @@ fn report(case: &Case, seen: &Seen, took: Duration) {
         ("planned", &seen.planned),
         ("quiet", &seen.quiet),
     ] {
+        if seconds.is_empty() {
+            continue;
+        }
         let mut sorted = seconds.clone();
         sorted.sort_by(f64::total_cmp);
         println!(
@@ -405,7 +408,9 @@ fn report(case: &Case, seen: &Seen, took: Duration) {
     }
     let marks = seen.resident.iter();
     let marks = marks.map(|(mark, bytes)| format!("{:.1} MiB at cycle {mark}", mib(*bytes)));
-    println!("  memory     {}", marks.collect::<Vec<_>>().join(", "));
+    let end = format!("{:.1} MiB at the end", mib(last.resident_bytes));
+    let marks: Vec<String> = marks.chain([end]).collect();
+    println!("  memory     {}", marks.join(", "));
     let at = |wanted| seen.resident.iter().find(|(mark, _)| *mark == wanted);
     if let (Some((_, early)), Some((_, late))) = (at(100), at(1000)) {
         let ratio = count(*late) / count(*early);
