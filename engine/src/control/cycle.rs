@@ -200,7 +200,8 @@ impl<'a, 'c> Cycle<'a, 'c> {
         let (now, settings) = (self.now_seconds, self.settings);
         let avoided = capacity::limit(&mut self.state, &mut problem, now, &settings.capacity);
         self.remarks.reasons.extend(avoided);
-        pace::limit(&self.state, &mut problem, now, settings, &mut self.events);
+        let limited = pace::limit(&self.state, &mut problem, now, settings, &mut self.events);
+        self.remarks.reasons.extend(limited);
         Question {
             basis: Basis::of(&problem, now, settings.demand.tolerance),
             problem,

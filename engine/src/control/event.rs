@@ -47,6 +47,8 @@ pub enum EventKind {
     Relaxed,
     /// Replicas were limited by a policy.
     RateLimited,
+    /// A demand is more than the most replicas of a service carry.
+    Saturated,
     /// A plan was published.
     Published,
     /// Changes were found and held back.
@@ -85,6 +87,7 @@ impl EventKind {
             Self::NothingFeasible => "nothing_feasible",
             Self::Relaxed => "relaxed",
             Self::RateLimited => "rate_limited",
+            Self::Saturated => "saturated",
             Self::Published => "published",
             Self::HeldBack => "held_back",
             Self::FellBack => "fell_back",

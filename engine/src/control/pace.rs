@@ -1,4 +1,5 @@
-//! Bounds on replicas for one cycle: what scaling policies allow, and what the acting controller would not do.
+//! Bounds on replicas for one cycle: what scaling policies allow, what the service's own bounds carry, and what the acting controller would
+//! not do.
 
 use super::acting;
 use super::event::{EventKind, Events};
@@ -10,14 +11,15 @@ use crate::plan::Plan;
 use crate::problem::{Mode, ProblemFile, Service};
 
 /// Narrows replica bounds to what the policies of both directions allow; where too few are allowed for the demand, the demand that they
-/// carry is planned for.
+/// carry is planned for. Says so in sentences for the plan.
 pub(super) fn limit(
     state: &State,
     problem: &mut ProblemFile,
     now_seconds: f64,
     settings: &Settings,
     events: &mut Events,
-) {
+) -> Vec<String> {
+    let mut reasons = Vec::new();
     for service in &mut problem.services {
         if service.mode == Mode::Observe {
             continue;
@@ -43,24 +45,23 @@ pub(super) fn limit(
                 bounds.min = least.clamp(bounds.min, bounds.max);
             }
         }
-        within_reach(service, most, events);
+        reasons.extend(within_reach(service, most, events));
     }
+    reasons
 }
 
-/// Lowers the demand of a service to what the most replicas that policies allow now carry; one that exceeds the service's own bounds is
-/// left for the planner to tell of.
-fn within_reach(service: &mut Service, bound: u32, events: &mut Events) {
+/// Lowers the demand of a service to what the most replicas carry that policies and its own bounds allow now: where nothing carries the
+/// demand, as much as there may be comes nearest to it, and holding would leave less. Says so.
+fn within_reach(service: &mut Service, bound: u32, events: &mut Events) -> Option<String> {
     let most: u32 = service.clusters.values().map(|bounds| bounds.max).sum();
     let now: u32 = service
         .clusters
         .values()
         .filter_map(|bounds| bounds.now)
         .sum();
-    let Some(rps) = service.load.as_ref().map(|load| load.rps) else {
-        return;
-    };
-    if most == bound || most == 0 || carries(service, rps, most) {
-        return;
+    let rps = service.load.as_ref().map(|load| load.rps)?;
+    if most == 0 || carries(service, rps, most) {
+        return None;
     }
     let (mut low, mut high) = (0.0, rps);
     for _ in 0..50 {
@@ -71,13 +72,19 @@ fn within_reach(service: &mut Service, bound: u32, events: &mut Events) {
             high = middle;
         }
     }
+    let (kind, allowed) = if most == bound {
+        (EventKind::Saturated, "that its bounds allow")
+    } else {
+        (EventKind::RateLimited, "allowed now")
+    };
     let message = format!(
-        "{rps:.1} requests per second need more than the {most} replicas allowed now (there are {now}); planned for {low:.1}"
+        "{rps:.1} requests per second need more than the {most} replicas {allowed} (there are {now}); planned for {low:.1}"
     );
-    events.tell_of(EventKind::RateLimited, &service.name, message);
+    events.tell_of(kind, &service.name, &message);
     if let Some(load) = &mut service.load {
         load.rps = low;
     }
+    Some(format!("{}: {message}", service.name))
 }
 
 /// Changes of a plan that the acting controller would swallow, undone as bounds: the count stays as it is where that carries the demand,

@@ -219,6 +219,27 @@ fn a_plan_lists_the_warnings_of_its_cycle() {
     );
 }
 
+/// Holding what runs would leave even less than the bounds allow.
+#[test]
+fn a_load_that_nothing_carries_gets_all_that_there_may_be() {
+    let mut world = World::settled();
+    let mut kinds = Vec::new();
+    for _ in 0..10 {
+        let outcome = world.cycle(&[5000.0, 200.0]);
+        kinds.extend(outcome.events.into_iter().map(|event| event.kind));
+    }
+    assert_eq!(world.replicas("shop/cart"), 60);
+    assert!(kinds.contains(&EventKind::Saturated), "{kinds:?}");
+    let (_, plan) = world.published.last().expect("the load needs more");
+    assert!(
+        plan.reasons
+            .iter()
+            .any(|reason| reason.contains("60 replicas that its bounds allow")),
+        "{:?}",
+        plan.reasons
+    );
+}
+
 #[test]
 fn scaling_policies_limit_the_change_of_a_period() {
     let mut world = World::settled();
