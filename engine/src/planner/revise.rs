@@ -101,3 +101,88 @@ fn told(issues: Vec<Issue>) -> String {
     let issues: Vec<String> = issues.iter().map(ToString::to_string).collect();
     issues.join("; ")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::plan::Action;
+    use crate::planner::{Limits, Settings, Solver, Source, plan};
+    use crate::problem;
+
+    /// Three pods on two nodes, though one would do.
+    const TEXT: &str = "
+schema: ketscale.problem/v1
+name: two
+clusters: [{name: c, provider: other, region: r}]
+services: [{name: shop/cart, clusters: {c: {min: 3, max: 3, now: 3}}, requests: {cpu: 500m, memory: 1Gi}}]
+pools:
+- name: p
+  cluster: c
+  offerings: [{instance_type: t, zone: z, capacity_type: on-demand, usd_per_hour: 0.1, allocatable: {cpu: 4, memory: 16Gi, pods: 50}}]
+current:
+  nodes:
+  - {name: n1, pool: p, offering: t/z/on-demand, pods: {shop/cart: 2}}
+  - {name: n2, pool: p, offering: t/z/on-demand, pods: {shop/cart: 1}}
+";
+
+    fn decision() -> Decision {
+        Decision {
+            action: Action::Publish,
+            rule: "a part".to_owned(),
+            age_seconds: None,
+        }
+    }
+
+    fn planned() -> VerifiedPlan {
+        let problem = problem::read(TEXT.as_bytes(), "two.yaml").unwrap();
+        let problem = problem::resolve(problem, Catalogue::built_in(), "two.yaml").unwrap();
+        let stop = AtomicBool::new(false);
+        let settings = Settings {
+            solver: Solver::Exact,
+            ..Settings::default()
+        };
+        let limits = Limits {
+            stop: &stop,
+            work: Some(1_000_000),
+        };
+        plan(problem, Source::default(), &settings, &limits, &|_, _| {}).unwrap()
+    }
+
+    #[test]
+    fn a_part_of_the_changes_is_a_plan_with_the_proof_of_the_whole() {
+        let whole = planned();
+        let found = whole.plan();
+        assert_eq!(found.nodes.iter().map(|node| node.count).sum::<u32>(), 1);
+        let fleet = fleet::compile(found.problem.clone(), &[]).unwrap();
+        let remarks = Remarks {
+            reasons: vec!["nothing moves".to_owned()],
+            ..Remarks::default()
+        };
+        let none = partial(&whole, &Placement::current(&fleet), decision(), &remarks).unwrap();
+        let none = none.plan();
+        assert_eq!(none.cost, found.current_cost);
+        assert_eq!(
+            (&none.bound, &none.certificate),
+            (&found.bound, &found.certificate)
+        );
+        assert_eq!(none.steps.as_deref(), Some(&[][..]));
+        assert!(none.reasons.contains(&"nothing moves".to_owned()));
+        let chosen = none.candidates.iter().filter(|row| row.outcome == "chosen");
+        let chosen: Vec<&str> = chosen.map(|row| row.solver.as_str()).collect();
+        assert_eq!(chosen, [PARTIAL]);
+    }
+
+    #[test]
+    fn what_breaks_a_constraint_is_no_part() {
+        let whole = planned();
+        let fleet = fleet::compile(whole.plan().problem.clone(), &[]).unwrap();
+        let mut placement = Placement::current(&fleet);
+        placement.groups.pop();
+        let refused = partial(&whole, &placement, decision(), &Remarks::default());
+        assert!(refused.is_err_and(|why| why.starts_with("it breaks ")));
+    }
+}
