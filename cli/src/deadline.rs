@@ -1,59 +1,59 @@
-//! The clock of a search: sets the stop flag when the time is up.
+//! The clock of a search.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread;
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
-/// A stop flag that is set after some time. Dropping it stops the clock.
+use ketscale_engine::limits::{Clock, Limits};
+
+/// Seconds left of a time limit that begins when it is made.
 pub(crate) struct Deadline {
-    stop: Arc<AtomicBool>,
-    _running: Option<Sender<()>>,
+    left: Option<Box<dyn Fn() -> f64 + Sync>>,
+    /// Nothing but the clock stops a search.
+    stop: AtomicBool,
 }
 
 impl Deadline {
-    /// A flag that is set after `seconds`; never, without a limit.
+    /// A time limit in seconds, or none.
     pub(crate) fn after(seconds: Option<f64>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let running = seconds.map(|seconds| {
-            let (sender, receiver) = mpsc::channel();
-            let flag = Arc::clone(&stop);
-            thread::spawn(move || {
-                if receiver.recv_timeout(Duration::from_secs_f64(seconds))
-                    == Err(RecvTimeoutError::Timeout)
-                {
-                    flag.store(true, Ordering::Relaxed);
-                }
-            });
-            sender
+        let begun = Instant::now();
+        let left = seconds.map(|seconds| -> Box<dyn Fn() -> f64 + Sync> {
+            Box::new(move || seconds - begun.elapsed().as_secs_f64())
         });
         Self {
-            stop,
-            _running: running,
+            left,
+            stop: AtomicBool::new(false),
         }
     }
 
-    /// The flag.
-    pub(crate) fn stop(&self) -> &AtomicBool {
-        &self.stop
+    /// The limits of a search that this time and so many work units end.
+    pub(crate) fn limits(&self, work: Option<u64>) -> Limits<'_> {
+        Limits {
+            clock: self.left.as_deref().map(Clock),
+            ..Limits::new(&self.stop, work)
+        }
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use ketscale_engine::limits::Meter;
+
     use super::*;
 
     #[test]
-    fn the_flag_is_set_when_the_time_is_up() {
-        let deadline = Deadline::after(Some(0.001));
-        while !deadline.stop().load(Ordering::Relaxed) {
-            thread::yield_now();
-        }
+    fn a_search_ends_when_the_time_is_up_and_not_before() {
+        let (over, ahead) = (Deadline::after(Some(0.001)), Deadline::after(Some(3600.0)));
+        thread::sleep(Duration::from_millis(2));
+        assert!(!Meter::new(over.limits(None)).goes_on());
+        assert!(Meter::new(ahead.limits(None)).goes_on());
     }
 
     #[test]
-    fn without_a_limit_it_is_not_set() {
-        assert!(!Deadline::after(None).stop().load(Ordering::Relaxed));
+    fn without_a_limit_no_clock_ends_it() {
+        assert!(Deadline::after(None).limits(None).clock.is_none());
     }
 }

@@ -27,10 +27,7 @@ fn main() {
     for (services, offerings) in SIZES {
         let fleet = fleet(services, offerings);
         let stop = AtomicBool::new(false);
-        let unlimited = Limits {
-            stop: &stop,
-            work: None,
-        };
+        let unlimited = Limits::new(&stop, None);
         let start = Instant::now();
         let stocks = stock(&fleet, &Meter::new(unlimited));
         let stock_seconds = start.elapsed().as_secs_f64();
@@ -43,10 +40,7 @@ fn main() {
             .map(|stock| replicas(&stock.placement) + stock.pending)
             .collect();
         assert!(asked.windows(2).all(|pair| pair[0] == pair[1]), "{asked:?}");
-        let none = Limits {
-            stop: &stop,
-            work: Some(0),
-        };
+        let none = Limits::new(&stop, Some(0));
         let start = Instant::now();
         let repaired = repair(&fleet, &stocks, &Meter::new(none));
         let repair_seconds = start.elapsed().as_secs_f64();

@@ -59,10 +59,7 @@ fn measure(path: &Path) {
         flag.store(true, Ordering::Relaxed);
     });
     let start = Instant::now();
-    let limits = Limits {
-        stop: &stop,
-        work: None,
-    };
+    let limits = Limits::new(&stop, None);
     let solution = solve(&instance, &limits);
     let seconds = start.elapsed().as_secs_f64();
     assert!(instance.is_packing(&solution.packing), "{}", path.display());

@@ -1,31 +1,31 @@
 //! Seconds to plan the example, the committed cluster dump and made-up fleets, what the plans save, their gaps, and seconds to verify them.
 //!
 //! `cargo bench -p ketscale-engine --bench plan`, or with `-- 200x200 1000x2000` fleets of these sizes alone (services x offerings, default
-//! 50x60), and with `-- 50x60/7` one of a seed. Seeds are drawn and printed. Fleets are cut off after a minute. Each answer is checked: a
-//! [`VerifiedPlan`] comes from the verifier alone. A fleet counts only if the repaired baseline is at least 3 % above the bound; others
-//! are marked.
+//! 50x60), with `-- 50x60/7` one of a seed, and with `-- 50x60@5` in five seconds. Seeds are drawn and printed. Fleets have a minute
+//! otherwise. Each answer is checked: a [`VerifiedPlan`] comes from the verifier alone. A fleet counts only if the repaired baseline is at
+//! least 3 % above the bound; others are marked.
 
 #![allow(
     clippy::expect_used,
     reason = "a benchmark that cannot run has nothing to report"
 )]
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::AtomicBool;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ketscale_engine::catalogue::Catalogue;
 use ketscale_engine::cluster_dump::{Options, translate};
 use ketscale_engine::generate::{self, FleetSize};
-use ketscale_engine::planner::{Limits, Settings, Source, plan};
+use ketscale_engine::limits::{Clock, Limits};
+use ketscale_engine::planner::{Settings, Source, plan};
 use ketscale_engine::problem::{self, Packing, ProblemFile};
 use ketscale_engine::verify::{VerifiedPlan, verify};
 
 const EXAMPLE: &[u8] = include_bytes!("../../examples/boutique/problem.yaml");
 /// Made-up fleets of each size.
 const FLEETS: usize = 3;
-/// After how long the search for a fleet's plan is cut off.
-const CUT: Duration = Duration::from_secs(60);
+/// Seconds for a fleet's plan.
+const SECONDS: f64 = 60.0;
 
 const CLUSTER: &[u8] = include_bytes!("../../tests/fixtures/cluster-50.json");
 
@@ -61,8 +61,10 @@ fn main() {
     fleets("50x60");
 }
 
-/// Fleets of a size such as `50x60`, or the one of a seed, such as `50x60/7`.
+/// Fleets of a size such as `50x60`, or the one of a seed, such as `50x60/7`; in so many seconds, such as `50x60@5`.
 fn fleets(text: &str) {
+    let (text, seconds) = text.split_once('@').unwrap_or((text, ""));
+    let seconds = seconds.parse().unwrap_or(SECONDS);
     let (size, seed) = text.split_once('/').unwrap_or((text, ""));
     let (services, offerings) = size.split_once('x').expect("SERVICESxOFFERINGS");
     let number = |text: &str| text.parse().expect("a number");
@@ -83,7 +85,7 @@ fn fleets(text: &str) {
         for packing in [Packing::Exact, Packing::Schedulable] {
             let mut problem = problem.clone();
             problem.policy.packing = packing;
-            measure(&name, problem, Some(CUT));
+            measure(&name, problem, Some(seconds));
         }
     }
 }
@@ -95,10 +97,10 @@ fn drawn_seeds() -> Vec<u64> {
     (first..).take(FLEETS).collect()
 }
 
-fn measure(name: &str, problem: ProblemFile, cut: Option<Duration>) {
+fn measure(name: &str, problem: ProblemFile, limit: Option<f64>) {
     let packing = problem.policy.packing;
     let start = Instant::now();
-    let verified = planned(problem, cut);
+    let verified = planned(problem, limit);
     let seconds = start.elapsed().as_secs_f64();
     let start = Instant::now();
     verify(verified.bytes()).expect("a verified plan verifies");
@@ -117,7 +119,7 @@ fn measure(name: &str, problem: ProblemFile, cut: Option<Duration>) {
         100.0 * plan.gap.unwrap_or(f64::NAN),
         100.0 * (1.0 - cost / repaired),
         plan.certificate.as_ref().map_or(0, |c| c.leaves.len()),
-        if cut.is_some() && repaired < 1.03 * plan.bound.unwrap_or(f64::NAN) {
+        if limit.is_some() && repaired < 1.03 * plan.bound.unwrap_or(f64::NAN) {
             "  (too easy to count)"
         } else {
             ""
@@ -125,25 +127,14 @@ fn measure(name: &str, problem: ProblemFile, cut: Option<Duration>) {
     );
 }
 
-fn planned(problem: ProblemFile, cut: Option<Duration>) -> VerifiedPlan {
-    let (stop, done) = (AtomicBool::new(false), AtomicBool::new(false));
+fn planned(problem: ProblemFile, seconds: Option<f64>) -> VerifiedPlan {
+    let (stop, begun) = (AtomicBool::new(false), Instant::now());
+    let seconds_left =
+        || seconds.map_or(f64::INFINITY, |limit| limit - begun.elapsed().as_secs_f64());
     let limits = Limits {
-        stop: &stop,
-        work: None,
+        clock: seconds.map(|_| Clock(&seconds_left)),
+        ..Limits::new(&stop, None)
     };
     let settings = Settings::default();
-    thread::scope(|scope| {
-        if let Some(cut) = cut {
-            let (stop, done, end) = (&stop, &done, Instant::now() + cut);
-            scope.spawn(move || {
-                while Instant::now() < end && !done.load(Ordering::Relaxed) {
-                    thread::sleep(Duration::from_millis(20));
-                }
-                stop.store(true, Ordering::Relaxed);
-            });
-        }
-        let planned = plan(problem, Source::default(), &settings, &limits, &|_, _| {});
-        done.store(true, Ordering::Relaxed);
-        planned.expect("a plan")
-    })
+    plan(problem, Source::default(), &settings, &limits, &|_, _| {}).expect("a plan")
 }

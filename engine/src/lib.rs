@@ -20,7 +20,7 @@
 //! let problem = problem::read(text.as_bytes(), "one.yaml")?;
 //! let problem = problem::resolve(problem, Catalogue::built_in(), "one.yaml")?;
 //! let (stop, settings) = (AtomicBool::new(false), planner::Settings::default());
-//! let limits = planner::Limits { stop: &stop, work: None };
+//! let limits = planner::Limits::new(&stop, None);
 //! let plan = planner::plan(problem, planner::Source::default(), &settings, &limits, &|_, _| {})?;
 //! assert_eq!(plan.plan().nodes[0].count, 1);
 //! assert!(verify::verify(plan.bytes()).is_ok());

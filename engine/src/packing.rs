@@ -2,6 +2,7 @@
 
 use crate::exact::{Column, Precision, pattern};
 use crate::fleet::Fleet;
+use crate::limits::Meter;
 use crate::placement::{Group, Placement};
 
 /// Worth of leaving a pod alone that may not be moved, USD/h: more than any node costs.
@@ -112,9 +113,9 @@ impl Demand {
     }
 }
 
-/// Packs pods onto nodes; `None` when the limits on nodes leave pods over. Budget and moves are not looked at.
-pub fn pack(fleet: &Fleet, demand: &Demand, values: &Values) -> Option<Placement> {
-    let mut packer = Packer::new(fleet, demand, values);
+/// Packs pods onto nodes; `None` when the limits on nodes leave pods over, or the meter ends it. Budget and moves are not looked at.
+pub fn pack(fleet: &Fleet, demand: &Demand, values: &Values, meter: &Meter) -> Option<Placement> {
+    let mut packer = Packer::new(fleet, demand, values, meter);
     packer.kept_nodes()?;
     for bucket in 0..demand.pods.first().map_or(0, Vec::len) {
         packer.fill(bucket)?;
@@ -132,6 +133,7 @@ struct Packer<'a> {
     fleet: &'a Fleet,
     values: &'a Values,
     demand: &'a Demand,
+    meter: &'a Meter<'a>,
     /// Pods still to place, by service and bucket.
     left: Vec<Vec<u32>>,
     /// Nodes used of each class.
@@ -140,11 +142,12 @@ struct Packer<'a> {
 }
 
 impl<'a> Packer<'a> {
-    fn new(fleet: &'a Fleet, demand: &'a Demand, values: &'a Values) -> Self {
+    fn new(fleet: &'a Fleet, demand: &'a Demand, values: &'a Values, meter: &'a Meter) -> Self {
         Self {
             fleet,
             values,
             demand,
+            meter,
             left: demand.pods.clone(),
             used: vec![0; fleet.classes.len()],
             groups: Vec::new(),
@@ -170,6 +173,9 @@ impl<'a> Packer<'a> {
 
     fn fill(&mut self, bucket: usize) -> Option<()> {
         while self.left.iter().any(|left| left[bucket] > 0) {
+            if !self.meter.goes_on() {
+                return None;
+            }
             let mut best: Option<(f64, usize, Vec<u32>)> = None;
             for class in 0..self.fleet.classes.len() {
                 if self.bucket(class) != bucket || self.room_for_nodes(class) == 0 {

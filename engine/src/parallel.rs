@@ -18,3 +18,8 @@ pub(crate) fn fill_chunks(
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], apply: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
     items.par_iter().map(apply).collect()
 }
+
+/// Threads that work side by side.
+pub(crate) fn threads() -> usize {
+    rayon::current_num_threads()
+}

@@ -338,7 +338,7 @@ impl Bench<'_> {
         let demands = [as_chosen, Demand::by_cell(self.fleet, &columns)];
         let placements = demands
             .iter()
-            .filter_map(|demand| pack(self.fleet, demand, self.values));
+            .filter_map(|demand| pack(self.fleet, demand, self.values, meter));
         let feasible = placements.filter_map(|placement| {
             until_feasible(self.fleet, placement, &meter.part(REPAIR_WORK))
         });

@@ -33,10 +33,7 @@ fn planned(text: &str) -> Plan {
     let problem = read(text.as_bytes(), "p.yaml").unwrap_or_else(|errors| panic!("{errors}"));
     let problem = resolve(problem, Catalogue::built_in(), "p.yaml").unwrap();
     let stop = AtomicBool::new(false);
-    let limits = Limits {
-        stop: &stop,
-        work: None,
-    };
+    let limits = Limits::new(&stop, None);
     let settings = Settings::default();
     let plan = planner::plan(problem, Source::default(), &settings, &limits, &|_, _| {});
     plan.unwrap().plan().clone()
@@ -109,10 +106,7 @@ fn one_replica_more_or_fewer_is_estimated_and_planned_anew() {
     );
 
     let stop = AtomicBool::new(false);
-    let limits = Limits {
-        stop: &stop,
-        work: None,
-    };
+    let limits = Limits::new(&stop, None);
     let at = |service: &str, replicas| {
         cost_at_replicas(&plan, service, replicas, &Settings::default(), &limits).unwrap()
     };

@@ -12,7 +12,7 @@ mod every_plan;
 #[path = "common/random_problem.rs"]
 mod random_problem;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use every_plan::every_plan;
 use ketscale_engine::catalogue::Catalogue;
@@ -20,7 +20,7 @@ use ketscale_engine::explain::explain;
 use ketscale_engine::feasibility::is_feasible;
 use ketscale_engine::fleet;
 use ketscale_engine::improve::until_schedulable;
-use ketscale_engine::limits::Meter;
+use ketscale_engine::limits::{Clock, Meter};
 use ketscale_engine::plan::{Plan, Status, to_bytes};
 use ketscale_engine::planner::{Limits, Settings, Solver, Source, plan};
 use ketscale_engine::problem::{self, Packing, ProblemFile};
@@ -43,10 +43,7 @@ fn quick() -> Settings {
 /// A plan, which has been verified: there are no others.
 fn planned(problem: ProblemFile, settings: &Settings) -> Plan {
     let stop = AtomicBool::new(false);
-    let limits = Limits {
-        stop: &stop,
-        work: None,
-    };
+    let limits = Limits::new(&stop, None);
     let verified: VerifiedPlan = plan(problem, Source::default(), settings, &limits, &|_, _| {})
         .unwrap_or_else(|error| panic!("{error}"));
     verified.plan().clone()
@@ -183,10 +180,7 @@ fn shifted_pods_please_the_scheduler_and_break_nothing() {
         let fleet = fleet::compile(problem, &plan.relaxed).unwrap();
         let pinned = ketscale_engine::verify::placement(&fleet, &plan.nodes).unwrap();
         let stop = AtomicBool::new(false);
-        let meter = Meter::new(Limits {
-            stop: &stop,
-            work: None,
-        });
+        let meter = Meter::new(Limits::new(&stop, None));
         if let Some(shifted) = until_schedulable(&fleet, pinned, &meter) {
             found += 1;
             assert!(is_feasible(&fleet, &shifted), "seed {seed}");
@@ -282,10 +276,7 @@ fn a_work_limit_gives_the_same_bytes_on_any_number_of_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         pool.build().unwrap().install(|| {
             let stop = AtomicBool::new(false);
-            let limits = Limits {
-                stop: &stop,
-                work: Some(work),
-            };
+            let limits = Limits::new(&stop, Some(work));
             let problem = random_problem(seed);
             let plan = plan(problem, Source::default(), &quick(), &limits, &|_, _| {});
             plan.unwrap().bytes().to_vec()
@@ -302,6 +293,37 @@ fn a_work_limit_gives_the_same_bytes_on_any_number_of_threads() {
             }
         }
     }
+}
+
+/// Whenever the caller's clock runs out, here after so many looks at it: what comes is a plan that verifies, or none that says so.
+#[test]
+fn a_clock_may_run_out_at_any_time() {
+    let (mut planned, mut cut) = (0, 0);
+    for seed in 0..12 {
+        for looks in [0, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000] {
+            let (stop, looked) = (AtomicBool::new(false), AtomicU64::new(0));
+            #[allow(clippy::cast_precision_loss)]
+            let clock = || looks as f64 - looked.fetch_add(1, Ordering::Relaxed) as f64;
+            let limits = Limits {
+                clock: Some(Clock(&clock)),
+                ..Limits::new(&stop, None)
+            };
+            let problem = random_problem(seed);
+            let plan = plan(problem, Source::default(), &quick(), &limits, &|_, _| {});
+            let plan = plan.unwrap_or_else(|error| panic!("seed {seed}, {looks} looks: {error}"));
+            let over = looked.load(Ordering::Relaxed).saturating_sub(looks);
+            assert!(over < 3_000, "seed {seed}: {over} looks after {looks}");
+            let provenance = &plan.plan().provenance;
+            assert!(
+                over == 0 || provenance.cut_by_clock,
+                "seed {seed}, {looks} looks"
+            );
+            planned += u32::from(plan.plan().cost.is_some());
+            cut += u32::from(provenance.cut_by_clock);
+        }
+    }
+    println!("{planned} planned, {cut} cut by the clock");
+    assert!(planned >= 5 && cut >= 40, "{planned} planned, {cut} cut");
 }
 
 #[test]

@@ -9,12 +9,14 @@ mod random_placement;
 mod random_problem;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 
 use ketscale_engine::cost::cost;
 use ketscale_engine::feasibility::violations;
 use ketscale_engine::fleet::{Fleet, compile};
+use ketscale_engine::limits::{Limits, Meter};
 use ketscale_engine::placement::{Group, Placement};
-use ketscale_engine::scheduler::{ORDERS, make_schedulable, replay};
+use ketscale_engine::scheduler::{ORDERS, replay};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use random_fleet::{fleet_of, random_fleet};
@@ -39,6 +41,13 @@ fn fleet(services: &str, nodes: &str) -> Fleet {
         "schema: ketscale.problem/v1\nname: hand\nclusters: [{{name: c, provider: other, region: r}}]\nservices:\n{services}\
          pools:\n- name: p\n  cluster: c\n  nodes: {{max: 6}}\n  offerings:\n{offerings}current:\n  nodes: [{nodes}]\n"
     ))
+}
+
+/// Without limits.
+fn make_schedulable(fleet: &Fleet, placement: &Placement) -> Option<Placement> {
+    let stop = AtomicBool::new(false);
+    let meter = Meter::new(Limits::new(&stop, None));
+    ketscale_engine::scheduler::make_schedulable(fleet, placement, &meter)
 }
 
 const BIG_A: usize = 0;

@@ -33,7 +33,7 @@ use crate::store::{Store, StoreError, StoredPlan};
 
 pub(crate) use reported::Reported;
 
-/// Share of the time between cycles in which plans are searched for; the rest is for reading, verifying and keeping.
+/// Share of the time between cycles for the step, in which plans are searched for and verified; the rest is for reading and keeping.
 const SEARCH_SHARE: f64 = 0.6;
 
 /// How problems are planned continuously.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ketscale_engine::catalogue::Catalogue;
-use ketscale_engine::limits::Limits;
+use ketscale_engine::limits::{Clock, Limits};
 use ketscale_engine::planner::{self, PlanError, Settings, Source};
 use ketscale_engine::problem::{self, InputErrors, Issue, ProblemFile};
 use ketscale_engine::verify::{self, Finding, VerifiedPlan};
@@ -98,7 +98,12 @@ impl Planner {
         let catalogue = self.catalogue.clone();
         let mut thread = tokio::task::spawn_blocking(move || {
             let _place = place;
-            make(job, &catalogue, &settings, &Limits { stop: &stop, work })
+            let seconds_left = || (end.into_std() - std::time::Instant::now()).as_secs_f64();
+            let limits = Limits {
+                clock: Some(Clock(&seconds_left)),
+                ..Limits::new(&stop, work)
+            };
+            make(job, &catalogue, &settings, &limits)
         });
         let mut draining = self.draining.clone();
         let ended = tokio::select! {

@@ -2,7 +2,7 @@
 
 use ketscale_engine::explain::{Explanation, ServiceExplanation, Unused, explain};
 use ketscale_engine::plan::{Plan, Status};
-use ketscale_engine::planner::{self, Limits, Settings};
+use ketscale_engine::planner::{self, Settings};
 use ketscale_engine::problem::InputErrors;
 use serde::Serialize;
 
@@ -102,10 +102,7 @@ fn replanned(
     let seconds = time_limit.unwrap_or(DEFAULT_TIME_LIMIT_SECONDS) / neighbours.len() as f64;
     let plan_one = |(service, replicas): (&str, u32)| {
         let deadline = Deadline::after(Some(seconds));
-        let limits = Limits {
-            stop: deadline.stop(),
-            work: None,
-        };
+        let limits = deadline.limits(None);
         let settings = Settings::default();
         let total = planner::cost_at_replicas(plan, service, replicas, &settings, &limits);
         Ok(Replanned {

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::time::Instant;
 
-use ketscale_engine::limits::Limits;
 use ketscale_engine::vector_packing::{self, Instance, Solution, Status};
 use serde::Serialize;
 
@@ -46,10 +45,7 @@ pub(super) fn run(args: &PackArgs) -> Result<Exit, Failure> {
     })?;
     let start = Instant::now();
     let deadline = Deadline::after(Some(args.time_limit));
-    let limits = Limits {
-        stop: deadline.stop(),
-        work: None,
-    };
+    let limits = deadline.limits(None);
     let solution = vector_packing::solve(&instance, &limits);
     let report = report(&instance, &solution, start.elapsed().as_secs_f64());
     output::print(match args.output {

@@ -1,10 +1,11 @@
 //! `ketscale plan`: reads a problem, searches, checks the plan from its own bytes, shows it.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use ketscale_engine::diff::diff;
 use ketscale_engine::plan::{Plan, Status};
-use ketscale_engine::planner::{self, Limits, PlanError, Settings, Source};
+use ketscale_engine::planner::{self, PlanError, Settings, Source};
 use ketscale_engine::problem::{self, Changes, InputErrors, ProblemFile};
 use ketscale_engine::verify::VerifiedPlan;
 
@@ -17,10 +18,8 @@ use crate::progress::Progress;
 use crate::report::{Origin, next_steps, report};
 use crate::{input, output};
 
-/// Share of the time limit in which plans are searched for; the rest is for ordering the steps, the bound and its verification.
-const SEARCH_SHARE: f64 = 0.8;
-
 pub(super) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
+    let begun = Instant::now();
     let file = problem_file(args)?;
     let name = input::name_of(file);
     let catalogue = input::catalogue(args.prices.as_deref())?;
@@ -38,6 +37,7 @@ pub(super) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
         without: args.without.clone(),
     };
     let mut how = settings(args, &name);
+    how.read_for(begun.elapsed().as_secs_f64());
     if changes.is_empty() {
         let found = search(complete(problem)?, source, &how)?;
         return publish(args, file, None, &found);
@@ -126,6 +126,14 @@ pub(super) struct Search<'a> {
     pub(super) work_limit: Option<u64>,
 }
 
+impl Search<'_> {
+    /// Takes what reading the problem took off the time, but for a tenth of it: a late plan is better than none.
+    fn read_for(&mut self, seconds: f64) {
+        let left = |limit: f64| (limit - seconds).max(0.1 * limit);
+        self.time_limit = self.time_limit.map(left);
+    }
+}
+
 /// Whether there is a plan.
 pub(super) fn exit(plan: &Plan) -> Exit {
     match plan.status {
@@ -140,11 +148,8 @@ pub(super) fn search(
     source: Source,
     search: &Search<'_>,
 ) -> Result<VerifiedPlan, Failure> {
-    let deadline = Deadline::after(search.time_limit.map(|seconds| SEARCH_SHARE * seconds));
-    let limits = Limits {
-        stop: deadline.stop(),
-        work: search.work_limit,
-    };
+    let deadline = Deadline::after(search.time_limit);
+    let limits = deadline.limits(search.work_limit);
     let progress = Progress::start();
     let show = |what: &str, share: f64| progress.show(what, share);
     planner::plan(problem, source, &search.settings, &limits, &show)

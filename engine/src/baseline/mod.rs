@@ -195,7 +195,7 @@ fn made_feasible(
     }
     if packs_anew && meter.goes_on() {
         let demand = Demand::by_cell(fleet, &columns);
-        attempts.extend(packing::pack(fleet, &demand, &values));
+        attempts.extend(packing::pack(fleet, &demand, &values, meter));
     }
     let feasible = attempts
         .into_iter()

@@ -59,7 +59,7 @@ pub(super) fn outcome(fleet: &Fleet, tool: Tool) -> (Vec<String>, u32) {
 
 fn row(fleet: &Fleet, tool: Tool, work: Option<u64>) -> Stock {
     let stop = AtomicBool::new(false);
-    let limits = Limits { stop: &stop, work };
+    let limits = Limits::new(&stop, work);
     let mut stocks = stock(fleet, &Meter::new(limits)).into_iter();
     stocks.find(|stock| stock.tool == tool).unwrap()
 }

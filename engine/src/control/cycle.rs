@@ -18,12 +18,16 @@ use super::{
 };
 use crate::fleet;
 use crate::forecast::Forecast;
+use crate::limits::{Clock, Limits};
 use crate::plan::{Action, Decision};
 use crate::planner::{Remarks, Source};
 use crate::problem::{self, Mode, ProblemFile};
 use crate::series::Series;
 use crate::verify::VerifiedPlan;
 use crate::warning;
+
+/// Rounds of planning in a cycle: the share of the seconds left then that each leaves to those after it.
+const LATER_ROUNDS: [f64; 3] = [0.4, 0.4, 0.0];
 
 /// A cycle under way.
 pub(super) struct Cycle<'a, 'c> {
@@ -351,12 +355,20 @@ impl<'a, 'c> Cycle<'a, 'c> {
     fn solve(&mut self, question: &Question) -> Result<VerifiedPlan, String> {
         let mut problem = question.problem.clone();
         // Each round pins counts or moves bounds up, so that few suffice; what is still swallowed then is told.
-        for round in 0..3 {
+        for (round, later) in LATER_ROUNDS.into_iter().enumerate() {
+            let limits = self.context.limits;
+            let reserve = limits
+                .clock
+                .map_or(0.0, |clock| later * (clock.0)().max(0.0));
+            let seconds_left = || limits.clock.map_or(0.0, |clock| (clock.0)() - reserve);
             let solved = solve::solve(
                 &problem,
                 &question.source,
                 &self.context.planner,
-                self.context.limits,
+                &Limits {
+                    clock: limits.clock.map(|_| Clock(&seconds_left)),
+                    ..*limits
+                },
                 &mut self.events,
             )?;
             self.remarks.reasons.extend(solved.failures);
@@ -365,7 +377,7 @@ impl<'a, 'c> Cycle<'a, 'c> {
             if !swallowed || solved.plan.plan().cost.is_none() {
                 return Ok(solved.plan);
             }
-            if round == 2 {
+            if round + 1 == LATER_ROUNDS.len() {
                 self.remarks.reasons.push(
                     "some changes of replicas are within the acting controller's tolerance"
                         .to_owned(),

@@ -9,6 +9,9 @@ use crate::planner::{self, Limits, PlanError, Solver, Source};
 use crate::problem::ProblemFile;
 use crate::verify::VerifiedPlan;
 
+/// Work units of the baseline after everything else failed: about a second beyond the time.
+const BASELINE_WORK: u64 = 1_000_000;
+
 /// A plan and what must be said of how it was found.
 pub(super) struct Solved {
     pub(super) plan: VerifiedPlan,
@@ -33,15 +36,14 @@ pub(super) fn solve(
             solver,
             ..*settings
         };
-        // The baseline takes no time to speak of, and something must be known even when the clock has run out.
-        let stop = if solver == Solver::Baseline {
-            &never
+        // Something must be known even when the clock has run out.
+        let limits = if solver == Solver::Baseline {
+            let work = limits
+                .work
+                .map_or(BASELINE_WORK, |work| work.min(BASELINE_WORK));
+            Limits::new(&never, Some(work))
         } else {
-            limits.stop
-        };
-        let limits = Limits {
-            stop,
-            work: limits.work,
+            *limits
         };
         planner::plan(
             problem.clone(),
@@ -106,7 +108,7 @@ pools: [{name: p, cluster: c, offerings: [{instance_type: e2-standard-4, zone: e
             problem,
             Source::default(),
             &settings,
-            &Limits { stop: &stop, work },
+            &Limits::new(&stop, work),
             &|_, _| {},
         )
     }
@@ -184,10 +186,7 @@ pools: [{name: p, cluster: c, offerings: [{instance_type: e2-standard-4, zone: e
         let problem = problem::resolve(problem, Catalogue::built_in(), "one.yaml").unwrap();
         // The clock has run out before anything began.
         let stop = AtomicBool::new(true);
-        let limits = Limits {
-            stop: &stop,
-            work: None,
-        };
+        let limits = Limits::new(&stop, None);
         let settings = planner::Settings {
             solver: Solver::Qaoa,
             ..planner::Settings::default()

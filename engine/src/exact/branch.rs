@@ -12,6 +12,9 @@ use crate::plan::{Branch, Leaf};
 /// Sums this close to a whole number are not branched on.
 const WHOLE: f64 = 1e-4;
 
+/// Share of a leaf's seconds, where a clock ends its search, in which columns are generated; then its multipliers are lowered.
+const GENERATION_SHARE: f64 = 0.85;
+
 /// A leaf of the tree as it stands.
 struct Open {
     branches: Vec<Branch>,
@@ -94,7 +97,7 @@ impl Tree {
             master,
             meter,
         };
-        while self.open.len() < most_leaves && meter.goes_on() {
+        while self.open.len() < most_leaves && meter.goes_on() && !meter.cut_by_clock() {
             let weakest = &self.open[self.weakest()];
             let Some((sum, below)) = weakest.next else {
                 break;
@@ -123,7 +126,7 @@ impl Tree {
             let (Some((low, _)), Some((high, _))) = (low, high) else {
                 break;
             };
-            if !meter.goes_on() {
+            if !meter.goes_on() || meter.cut_by_clock() {
                 // Cut short, their multipliers may prove less than the parent's.
                 break;
             }
@@ -202,7 +205,10 @@ impl Search<'_, '_> {
             return Some((open, None));
         }
         let effort = Effort::bounding(self.fleet);
-        let (mut relaxed, rounds) = generate(self.fleet, self.master, &floors, effort, self.meter)?;
+        let generation = self.meter.stage(GENERATION_SHARE);
+        let generated = generate(self.fleet, self.master, &floors, effort, &generation);
+        drop(generation);
+        let (mut relaxed, rounds) = generated?;
         let weight = self.master.price_weight();
         lower(
             self.fleet,

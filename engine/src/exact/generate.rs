@@ -93,7 +93,9 @@ pub(super) fn generate(
     let mut idle = vec![0; fleet.classes.len()];
     let mut priced_at: Option<Vec<f64>> = None;
     for round in 0..effort.rounds {
-        let relaxed = master.relax()?;
+        let Some(relaxed) = master.relax(meter) else {
+            break;
+        };
         meter.spend((relaxed.iterations + 50) * (1 + relaxed.rows.len() as u64 / 20));
         let between = priced_at.filter(|_| relaxed.broken <= 1e-6);
         let between = between.map(|before| mixed(&before, &relaxed.rows));
@@ -274,11 +276,21 @@ impl Pricing<'_> {
         most_nodes: u64,
         meter: &Meter,
     ) -> Vec<Priced> {
+        // Work is charged when all are done, so that only the clock tells one class from another.
         let fillings = parallel::map(classes, |class| {
-            self.best_pattern(*class, tolerance, most_nodes)
+            let in_time = meter.is_in_time();
+            in_time.then(|| self.best_pattern(*class, tolerance, most_nodes))
         });
         let mut solved = Vec::new();
         for (class, filling) in classes.iter().zip(fillings) {
+            let Some(filling) = filling else {
+                solved.push(Priced {
+                    class: *class,
+                    improving: None,
+                    beyond: f64::INFINITY,
+                });
+                continue;
+            };
             let Some(filling) = filling else { continue };
             meter.spend(20 + filling.nodes / 4);
             let price = self.duals.node[*class];

@@ -7,6 +7,7 @@ use highs::{Col, ColProblem, HighsModelStatus, Model, Row, Sense, SolvedModel};
 use super::column::Column;
 use super::rows::{Kind, bounds, kinds, named, scale};
 use crate::fleet::Fleet;
+use crate::limits::Meter;
 use crate::plan::Leaf;
 
 /// Nodes of one class with the same pods, or a service's replicas.
@@ -64,6 +65,8 @@ pub(crate) struct Master<'a> {
     pub(crate) choices: Vec<Choice>,
     columns: Vec<Col>,
     known: BTreeSet<Choice>,
+    /// What the caller's clock showed when HiGHS was asked first.
+    first_asked_at: Option<f64>,
 }
 
 /// A solution of the linear programme.
@@ -119,6 +122,7 @@ impl<'a> Master<'a> {
             choices: Vec::new(),
             columns: Vec::new(),
             known: BTreeSet::new(),
+            first_asked_at: None,
         };
         for c in 0..fleet.commitments.len() {
             let (cost, entries) = master.commitment(c);
@@ -220,9 +224,18 @@ impl<'a> Master<'a> {
         }
     }
 
-    /// Solves the linear programme; `None` when HiGHS fails.
-    pub(crate) fn relax(&mut self) -> Option<Relaxed> {
-        let solved = self.model.take()?.try_solve().ok()?;
+    /// Solves the linear programme; `None` when HiGHS fails, or the clock ends it.
+    pub(crate) fn relax(&mut self, meter: &Meter) -> Option<Relaxed> {
+        let mut model = self.model.take()?;
+        if let (Some(left), Some(clock)) = (meter.seconds_left(), meter.clock_seconds()) {
+            // HiGHS counts from when it was first asked.
+            let first = *self.first_asked_at.get_or_insert(clock);
+            model.set_option("time_limit", first - clock + left.max(0.0));
+        }
+        let solved = model.try_solve().ok()?;
+        if solved.status() == HighsModelStatus::ReachedTimeLimit {
+            meter.cut();
+        }
         let relaxed = (solved.status() == HighsModelStatus::Optimal).then(|| self.read(&solved));
         self.model = Some(Model::from(solved));
         relaxed

@@ -37,6 +37,10 @@ const CLOSE: f64 = 1.001;
 /// Leaves of the tree before plans in whole numbers are looked for.
 const CONSISTENT_LEAVES: usize = 24;
 
+/// Shares of the seconds left, where a clock ends the search: of the root, then of the tree, before plans in whole numbers are looked for.
+const ROOT_SHARE: f64 = 0.6;
+const CONSISTENT_SHARE: f64 = 0.4;
+
 /// What column generation found.
 #[derive(Clone, Debug)]
 pub struct Relaxation {
@@ -93,7 +97,7 @@ pub fn solve<'a>(
     let penalty = penalty(fleet);
     let mut master = Master::new(fleet, Objective::Cost { penalty })?;
     seed(fleet, &mut master, starts)?;
-    let (mut tree, root) = Tree::root(fleet, &mut master, meter)?;
+    let (mut tree, root) = Tree::root(fleet, &mut master, &meter.stage(ROOT_SHARE))?;
     let leaf = root.duals.leaf.clone();
     let infeasible = root.broken > 1e-6;
     let mut relaxed = root;
@@ -104,7 +108,7 @@ pub fn solve<'a>(
             &mut master,
             Goal::Consistent,
             CONSISTENT_LEAVES.min(most_leaves),
-            meter,
+            &meter.stage(CONSISTENT_SHARE),
         );
         relaxed = tree
             .relaxed(0, fleet, &mut master, meter)
@@ -224,7 +228,7 @@ fn whole(
         return Vec::new();
     };
     let values = Values::of_duals(fleet, &relaxed.duals.pods, &relaxed.duals.moves);
-    let packed = packing::pack(fleet, &Demand::by_cell(fleet, &columns), &values);
+    let packed = packing::pack(fleet, &Demand::by_cell(fleet, &columns), &values, meter);
     if let Some(packed) = &packed {
         add_placement(fleet, master, packed);
     }

@@ -1,7 +1,5 @@
 //! Plan files from candidates.
 
-use std::collections::BTreeMap;
-
 use super::candidates::Attempt;
 use super::{PlanError, Run};
 use crate::cost::cost;
@@ -9,11 +7,10 @@ use crate::feasibility::violations;
 use crate::fleet::Fleet;
 use crate::placement::Placement;
 use crate::plan::{
-    self, Action, Baseline, BaselineRow, Certificate, Decision, Leaf, Plan, Provenance, Status,
-    rows,
+    self, Action, Baseline, BaselineRow, Certificate, Decision, Plan, Provenance, Status, rows,
 };
 use crate::steps;
-use crate::verify::bound::{Prices, bound, constants, gap};
+use crate::verify::bound::{constants, gap};
 use crate::verify::{VerifiedPlan, verify};
 
 /// The cheapest candidate that can be carried out and that `verify` accepts.
@@ -42,7 +39,7 @@ pub(super) fn published(
             Ok(sequence) => {
                 let mut plan = skeleton(run, fleet, &attempt);
                 plan.candidates[row].outcome = "chosen".to_owned();
-                (plan.bound, plan.certificate) = proven(fleet, attempt.certificates.clone());
+                (plan.bound, plan.certificate) = attempt.proven.clone().unzip();
                 fill(&mut plan, original, fleet, &placement, sequence);
                 if let Some(report) = &mut plan.qaoa {
                     report.chosen = plan.candidates[row].solver == "qaoa";
@@ -180,30 +177,6 @@ pub(super) fn fill(
     plan.decision = decision(plan, sequence.as_deref());
     plan.cost = Some(own);
     plan.steps = sequence;
-}
-
-/// The better of the solver's multipliers and none at all (which bounds by the constants), with what it proves.
-fn proven(fleet: &Fleet, found: Vec<Certificate>) -> (Option<f64>, Option<Certificate>) {
-    let none = Certificate {
-        leaves: vec![Leaf {
-            branches: Vec::new(),
-            duals: BTreeMap::new(),
-        }],
-    };
-    let valued = |certificate: Certificate| {
-        let value = bound(fleet, &certificate, Prices::Real)
-            .ok()
-            .filter(|value| value.is_finite())?;
-        Some((value, certificate))
-    };
-    let best = found
-        .into_iter()
-        .chain([none])
-        .filter_map(valued)
-        .reduce(|best, next| if next.0 > best.0 { next } else { best });
-    best.map_or((None, None), |(value, certificate)| {
-        (Some(value), Some(certificate))
-    })
 }
 
 fn status(fleet: &Fleet, total: f64, bound: Option<f64>) -> Status {

@@ -1,6 +1,11 @@
 //! Every solver's candidate for one set of constraints.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ketscale_optimizer::Register;
+use ketscale_optimizer::simulator::estimate;
 
 use super::{Settings, Solver};
 use crate::baseline::{self, Stock};
@@ -14,9 +19,10 @@ use crate::limits::Meter;
 use crate::packing::Values;
 use crate::parallel;
 use crate::placement::Placement;
-use crate::plan::{Candidate, Certificate, QaoaReport};
+use crate::plan::{Candidate, Certificate, Leaf, QaoaReport};
 use crate::sampling::{self, Source};
 use crate::scheduler;
+use crate::verify::bound::{Prices, bound};
 
 /// Placements of one solver that are made realisable, the cheapest pinned ones.
 const MOST_FINISHED: usize = 12;
@@ -27,6 +33,30 @@ const LEAST_TREE_WORK: u64 = 4_000_000;
 /// Placements of one solver that are improved: those cheapest with a node more for everything by which they break a constraint.
 const MOST_IMPROVED: usize = 16;
 
+/// Work units that making the repaired baseline realisable may take in any case: without it there may be no plan at all.
+const LEAST_REALISING_WORK: u64 = 20_000_000;
+
+/// Where a clock ends the run, each stage ends when this share of the seconds is spent that were left when it began; what is over at the
+/// end is for ordering the steps and for verifying.
+mod share {
+    /// The stock tools.
+    pub(super) const STOCK: f64 = 0.1;
+    /// Repairing what they did.
+    pub(super) const REPAIR: f64 = 0.15;
+    /// Columns, and plans in whole numbers.
+    pub(super) const COLUMNS: f64 = 0.75;
+    /// Of that, before these plans are improved.
+    pub(super) const GENERATION: f64 = 0.75;
+    /// The samplers.
+    pub(super) const SAMPLERS: f64 = 0.5;
+    /// Of that, before their samples are improved.
+    pub(super) const SAMPLING: f64 = 0.5;
+    /// Of that, the largest circuit that is searched for angles.
+    pub(super) const CIRCUIT: f64 = 0.3;
+    /// The certificate.
+    pub(super) const CERTIFICATE: f64 = 0.4;
+}
+
 /// What the solvers found for one set of constraints.
 pub(super) struct Attempt {
     /// The best stock tool's placement.
@@ -35,8 +65,8 @@ pub(super) struct Attempt {
     pub(super) repaired: Option<Placement>,
     /// Rows of the plan's table, with the placement of those that may be published.
     pub(super) rows: Vec<(Candidate, Option<Placement>)>,
-    /// Multipliers of the bound: the root's alone, and those of a search tree.
-    pub(super) certificates: Vec<Certificate>,
+    /// The best lower bound in USD/h with its certificate, where there is something to publish.
+    pub(super) proven: Option<(f64, Certificate)>,
     /// QAOA's report.
     pub(super) qaoa: Option<QaoaReport>,
 }
@@ -57,39 +87,40 @@ pub(super) fn attempt(
     progress: &(dyn Fn(&str, f64) + Sync),
 ) -> Attempt {
     progress("baseline", 0.0);
-    let stocks = baseline::stock(fleet, meter);
+    let stocks = baseline::stock(fleet, &meter.stage(share::STOCK));
     let stock = baseline::best(fleet, &stocks);
     let mut table = Table {
         fleet,
         settings,
-        meter,
         rows: Vec::new(),
     };
     table.stock("baseline", &stock, 0);
     for stock in &stocks {
         table.stock(stock.tool.as_str(), &stock.placement, stock.work);
     }
-    let repaired = table.repaired(&stocks);
+    let repaired = table.repaired(&stocks, &meter.stage(share::REPAIR));
     let current = Some(Placement::current(fleet))
         .filter(|placement| fleet.has_current && is_feasible(fleet, placement));
     progress("exact", 0.05);
     let starts: Vec<Placement> = repaired.iter().chain(&current).cloned().collect();
-    let mut exact = table.exact(&starts);
-    table.unchanged(current);
+    let columns = meter.stage(share::COLUMNS);
+    let mut exact = table.exact(&starts, &columns);
+    table.unchanged(current, &columns);
+    drop(columns);
     progress("qaoa", 0.5);
     let qaoa = if wants_samples(settings.solver) {
-        table.samples(exact.as_ref())
+        table.samples(exact.as_ref(), &meter.stage(share::SAMPLERS))
     } else {
         None
     };
     progress("bound", 0.8);
-    let certificates = table.certificates(exact.as_mut());
+    let proven = table.proven(exact.as_mut(), meter);
     progress("done", 1.0);
     Attempt {
         stock,
         repaired,
         rows: table.rows,
-        certificates,
+        proven,
         qaoa,
     }
 }
@@ -115,7 +146,6 @@ fn may_publish(solver: Solver, row: &str) -> bool {
 struct Table<'a> {
     fleet: &'a Fleet,
     settings: &'a Settings,
-    meter: &'a Meter<'a>,
     rows: Vec<(Candidate, Option<Placement>)>,
 }
 
@@ -125,11 +155,11 @@ impl<'a> Table<'a> {
     }
 
     /// The placement that the scheduler realises, with the price of that, where the policy asks for it.
-    fn realisable(&self, placement: Placement) -> Option<(Placement, f64)> {
+    fn realisable(&self, placement: Placement, meter: &Meter) -> Option<(Placement, f64)> {
         if self.fleet.is_exact() {
             return Some((placement, 0.0));
         }
-        let realised = scheduler::make_schedulable(self.fleet, &placement)?;
+        let realised = scheduler::make_schedulable(self.fleet, &placement, meter)?;
         let extra = self.total(&realised) - self.total(&placement);
         Some((realised, extra))
     }
@@ -182,12 +212,15 @@ impl<'a> Table<'a> {
         self.rows.push((candidate, None));
     }
 
-    /// The cheapest of the stock tools' placements made feasible and, where that is asked for, realisable.
-    fn repaired(&mut self, stocks: &[Stock]) -> Option<Placement> {
-        let before = self.meter.used();
+    /// The cheapest of the stock tools' placements made feasible and, where that is asked for, realisable. Where a clock may end that, the
+    /// cheapest of them come first.
+    fn repaired(&mut self, stocks: &[Stock], meter: &Meter) -> Option<Placement> {
         let repaired = caught(|| {
-            let repaired = baseline::repair(self.fleet, stocks, self.meter);
-            let repaired = repaired.into_iter().filter_map(|p| self.realisable(p));
+            let repaired = baseline::repair(self.fleet, stocks, &meter.stage(0.5));
+            let realising = meter.granted(LEAST_REALISING_WORK);
+            let repaired = repaired
+                .into_iter()
+                .filter_map(|p| self.realisable(p, &realising));
             let repaired = repaired.map(|(placement, _)| placement);
             repaired.min_by(|a, b| self.total(a).total_cmp(&self.total(b)))
         });
@@ -195,21 +228,21 @@ impl<'a> Table<'a> {
             self.panicked("baseline_repaired");
             return None;
         };
-        let work = self.meter.used() - before;
         self.push(
             "baseline_repaired",
             repaired.clone(),
             None,
-            work,
+            meter.used(),
             String::new(),
         );
         repaired
     }
 
     /// Keeping everything as it is, when that is feasible.
-    fn unchanged(&mut self, current: Option<Placement>) {
+    fn unchanged(&mut self, current: Option<Placement>, meter: &Meter) {
         let Some(placement) = current else { return };
-        match caught(|| self.realisable(placement)) {
+        let realising = meter.granted(LEAST_REALISING_WORK);
+        match caught(|| self.realisable(placement, &realising)) {
             Some(realised) => {
                 let (placement, extra) = realised.unzip();
                 self.push("unchanged", placement, extra, 0, "what runs now".to_owned());
@@ -219,7 +252,7 @@ impl<'a> Table<'a> {
     }
 
     /// Improves the most promising placements, makes the cheapest realisable, and keeps the cheapest of those.
-    fn best(&self, placements: Vec<Placement>) -> Option<(Placement, f64)> {
+    fn best(&self, placements: Vec<Placement>, meter: &Meter) -> Option<(Placement, f64)> {
         let dearest = self.fleet.offerings.iter().map(|o| o.usd_per_hour);
         let dearest = dearest.fold(0.0, f64::max);
         let promise =
@@ -232,7 +265,8 @@ impl<'a> Table<'a> {
         ranked.dedup_by(|a, b| a.1 == b.1);
         ranked.truncate(MOST_IMPROVED);
         let placements = ranked.into_iter().map(|(_, placement)| placement).collect();
-        let improved = self.side_by_side(placements, |placement, meter| {
+        let half = if self.fleet.is_exact() { 1.0 } else { 0.5 };
+        let improved = side_by_side(placements, &meter.stage(half), |placement, meter| {
             let feasible = until_feasible(self.fleet, placement.clone(), meter)?;
             let improved = improve(self.fleet, feasible, meter);
             Some((self.total(&improved), improved))
@@ -242,22 +276,11 @@ impl<'a> Table<'a> {
         improved.dedup_by(|a, b| a.1 == b.1);
         improved.truncate(MOST_FINISHED);
         let least = improved.first()?.0;
-        let finished = self.side_by_side(improved, |(_, placement), meter| {
+        let finished = side_by_side(improved, meter, |(_, placement), meter| {
             self.finished(placement.clone(), least, meter)
         });
         let finished = finished.into_iter().flatten();
         finished.min_by(|a, b| self.total(&a.0).total_cmp(&self.total(&b.0)))
-    }
-
-    /// Applies a function to all items in parallel, each with a share of the work left.
-    fn side_by_side<T: Sync, R: Send>(
-        &self,
-        items: Vec<T>,
-        apply: impl Fn(&T, &Meter) -> R + Sync + Send,
-    ) -> Vec<R> {
-        let shares = self.meter.shares(items.len());
-        let items: Vec<_> = items.into_iter().zip(shares).collect();
-        parallel::map(&items, |(item, share)| apply(item, share))
     }
 
     /// A realisable placement, improved as far as it stays so, with its price over the best pinned packing: the cheaper of one with
@@ -272,7 +295,7 @@ impl<'a> Table<'a> {
             return Some((placement, 0.0));
         }
         let shifted = until_schedulable(self.fleet, placement.clone(), meter);
-        let enlarged = scheduler::make_schedulable(self.fleet, &placement);
+        let enlarged = scheduler::make_schedulable(self.fleet, &placement, meter);
         let improved = shifted
             .into_iter()
             .chain(enlarged)
@@ -282,23 +305,25 @@ impl<'a> Table<'a> {
         Some((placement, (total - least).max(0.0)))
     }
 
-    fn exact(&mut self, starts: &[Placement]) -> Option<Exact<'a>> {
-        let before = self.meter.used();
-        let solved =
-            caught(|| exact::solve(self.fleet, starts, self.settings.most_leaves, self.meter));
+    fn exact(&mut self, starts: &[Placement], meter: &Meter) -> Option<Exact<'a>> {
+        let before = meter.used();
+        let solved = caught(|| {
+            let meter = meter.stage(share::GENERATION);
+            exact::solve(self.fleet, starts, self.settings.most_leaves, &meter)
+        });
         let Some(solved) = solved else {
             self.panicked("exact");
             return None;
         };
         let Some(exact) = solved else {
             let note = "no relaxation: a service has no admissible choice".to_owned();
-            self.push("exact", None, None, self.meter.used() - before, note);
+            self.push("exact", None, None, meter.used() - before, note);
             return None;
         };
         let placements = exact.placements.iter().chain(starts).cloned().collect();
         let note = format!("{} rounds of column generation", exact.relaxation.rounds);
-        let meter = self.meter;
-        self.push_best("exact", placements, &|| meter.used() - before, note);
+        let work = || meter.used() - before;
+        self.push_best("exact", placements, meter, &work, note);
         Some(exact)
     }
 
@@ -307,40 +332,68 @@ impl<'a> Table<'a> {
         &mut self,
         solver: &str,
         placements: Vec<Placement>,
+        meter: &Meter,
         work: &dyn Fn() -> u64,
         note: String,
     ) {
-        let Some(best) = caught(|| self.best(placements)) else {
+        let Some(best) = caught(|| self.best(placements, meter)) else {
             return self.panicked(solver);
         };
         let (placement, extra) = best.unzip();
         self.push(solver, placement, extra, work(), note);
     }
 
-    /// The root's multipliers, and a tree of them when the gap is worth it.
-    fn certificates(&self, exact: Option<&mut Exact>) -> Vec<Certificate> {
-        let Some(exact) = exact else {
-            return Vec::new();
-        };
-        let mut certificates = vec![Certificate {
-            leaves: vec![exact.relaxation.leaf.clone()],
-        }];
+    /// The better of the root's multipliers, those of a tree where the gap is worth one, and none at all (which bounds by the constants).
+    fn proven(&self, exact: Option<&mut Exact>, meter: &Meter) -> Option<(f64, Certificate)> {
         let totals = self
             .rows
             .iter()
             .filter_map(|(row, placement)| placement.as_ref().and(row.total_usd_per_hour));
-        if let Some(incumbent) = totals
-            .min_by(f64::total_cmp)
-            .filter(|_| !exact.relaxation.infeasible && self.meter.goes_on())
-        {
-            // No more work than half of what the relaxation and its plans took: in large fleets a tree raises the bound little. Where the
-            // tree's search panics, the root still proves something.
-            let part = self.meter.part((exact.work / 2).max(LEAST_TREE_WORK));
-            let leaves = caught(|| exact.leaves(incumbent, self.settings.most_leaves, &part));
-            let leaves = leaves.filter(|leaves| !leaves.is_empty());
-            certificates.extend(leaves.map(|leaves| Certificate { leaves }));
+        let incumbent = totals.min_by(f64::total_cmp)?;
+        let nothing = Leaf {
+            branches: Vec::new(),
+            duals: BTreeMap::new(),
+        };
+        let mut best = self.valued(vec![nothing]);
+        let Some(exact) = exact else { return best };
+        let before = meter.seconds_left();
+        let root = self.valued(vec![exact.relaxation.leaf.clone()]);
+        let leaf_seconds = before
+            .zip(meter.seconds_left())
+            .map(|(before, left)| before - left);
+        best = better(best, root);
+        if exact.relaxation.infeasible || !meter.goes_on() {
+            return best;
         }
-        certificates
+        // Each leaf is verified twice, once here; for that as many seconds are left as for finding it.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let affordable = meter.seconds_left().zip(leaf_seconds).map(|(left, leaf)| {
+            (left * (1.0 - share::CERTIFICATE) / (2.0 * leaf.max(1e-3))) as usize
+        });
+        let most_leaves = affordable
+            .map_or(usize::MAX, |most| most)
+            .min(self.settings.most_leaves);
+        if most_leaves < 2 {
+            return best;
+        }
+        // No more work than half of what the relaxation and its plans took: in large fleets a tree raises the bound little. Where the
+        // tree's search panics, the root still proves something.
+        let stage = meter.stage(share::CERTIFICATE);
+        let part = stage.part((exact.work / 2).max(LEAST_TREE_WORK));
+        let leaves = caught(|| exact.leaves(incumbent, most_leaves, &part)).unwrap_or_default();
+        if leaves.len() < 2 {
+            return best;
+        }
+        better(best, self.valued(leaves))
+    }
+
+    /// A certificate with what it proves, USD/h; `None` when that is nothing.
+    fn valued(&self, leaves: Vec<Leaf>) -> Option<(f64, Certificate)> {
+        let certificate = Certificate { leaves };
+        let value = bound(self.fleet, &certificate, Prices::Real).ok();
+        value
+            .filter(|value| value.is_finite())
+            .map(|value| (value, certificate))
     }
 
     fn panicked(&mut self, solver: &str) {
@@ -356,17 +409,18 @@ impl<'a> Table<'a> {
     }
 
     /// The samplers' rows, on a register of choices around the cheapest placement so far.
-    fn samples(&mut self, exact: Option<&Exact>) -> Option<QaoaReport> {
+    fn samples(&mut self, exact: Option<&Exact>, meter: &Meter) -> Option<QaoaReport> {
         let relaxed = exact.map(|exact| &exact.relaxation);
         let feasible = self.feasible(exact);
         let incumbent = feasible
             .iter()
             .min_by(|a, b| self.total(a).total_cmp(&self.total(b)))?;
-        if !self.meter.goes_on() {
+        if !meter.goes_on() {
             self.push("qaoa", None, None, 0, "no time was left".to_owned());
             return None;
         }
         let values = relaxed.map_or_else(|| Values::of_prices(self.fleet), |r| r.values.clone());
+        let most_states = self.most_states(meter);
         let settings = sampling::Settings {
             depth: self.settings.depth,
             evaluations: self.settings.evaluations,
@@ -374,17 +428,16 @@ impl<'a> Table<'a> {
             packed: self.settings.packed,
             epsilon: 0.25,
             seed: self.settings.seed,
-            most_equal_work: 1 << 20,
+            most_equal_work: most_states.clamp(1 << 10, 1 << 20) as u64,
         };
-        let before = self.meter.used();
         let sampled = caught(|| {
-            let most_states = self.settings.most_states;
+            let meter = meter.stage(share::SAMPLING);
             let axes = choices::axes(self.fleet, incumbent, &feasible, relaxed, most_states);
-            sampling::sample(self.fleet, &axes, &values, &settings, self.meter)
+            sampling::sample(self.fleet, &axes, &values, &settings, &meter)
         });
         match sampled {
             Some(Ok(outcome)) => {
-                self.sampled(&outcome, self.meter.used() - before);
+                self.sampled(&outcome, meter);
                 Some(outcome.report)
             }
             Some(Err(error)) => {
@@ -412,18 +465,63 @@ impl<'a> Table<'a> {
             .collect()
     }
 
+    /// Most states of a register whose angles are searched within its share of the seconds left.
+    fn most_states(&self, meter: &Meter) -> usize {
+        let most = self.settings.most_states;
+        let Some(left) = meter.seconds_left() else {
+            return most;
+        };
+        let seconds = |qubits: u32| {
+            let register = Register::new(&vec![2; qubits as usize]).ok()?;
+            let once = estimate(&register, self.settings.depth).gradient_seconds;
+            Some(once * (self.settings.evaluations + 2) as f64)
+        };
+        let affordable =
+            |qubits: &u32| seconds(*qubits).is_some_and(|all| all <= left * share::CIRCUIT);
+        let qubits = (4..=most.max(16).ilog2()).rev().find(affordable);
+        most.min(1 << qubits.unwrap_or(4))
+    }
+
     /// A row for each sampler; the work is told with QAOA's.
-    fn sampled(&mut self, outcome: &sampling::Outcome, work: u64) {
-        for source in Source::ALL {
+    fn sampled(&mut self, outcome: &sampling::Outcome, meter: &Meter) {
+        let work = meter.used();
+        for (index, source) in Source::ALL.into_iter().enumerate() {
             let placements = outcome.best.get(&source).cloned().into_iter().collect();
             let (work, note) = if source == Source::Qaoa {
                 (work, outcome.note.clone())
             } else {
                 (0, String::new())
             };
-            self.push_best(source.as_str(), placements, &|| work, note);
+            let stage = meter.stage(1.0 / (Source::ALL.len() - index) as f64);
+            self.push_best(source.as_str(), placements, &stage, &|| work, note);
         }
     }
+}
+
+/// The one that proves more.
+fn better(
+    a: Option<(f64, Certificate)>,
+    b: Option<(f64, Certificate)>,
+) -> Option<(f64, Certificate)> {
+    a.into_iter()
+        .chain(b)
+        .reduce(|a, b| if b.0 > a.0 { b } else { a })
+}
+
+/// Applies a function to all items in parallel, each with a share of the work left and, as it comes to its turn, of the seconds.
+fn side_by_side<T: Sync, R: Send>(
+    items: Vec<T>,
+    meter: &Meter,
+    apply: impl Fn(&T, &Meter) -> R + Sync + Send,
+) -> Vec<R> {
+    let waiting = AtomicUsize::new(items.len());
+    let shares = meter.shares(items.len());
+    let items: Vec<_> = items.into_iter().zip(shares).collect();
+    parallel::map(&items, |(item, share)| {
+        let waiting = waiting.fetch_sub(1, Ordering::Relaxed).max(1);
+        let turns = waiting.div_ceil(parallel::threads());
+        apply(item, &share.stage(1.0 / turns as f64))
+    })
 }
 
 #[cfg(test)]
@@ -446,7 +544,7 @@ mod tests {
         corrupt(&mut fleet);
         let stop = AtomicBool::new(false);
         let work = Some(2_000_000);
-        let meter = Meter::new(Limits { stop: &stop, work });
+        let meter = Meter::new(Limits::new(&stop, work));
         let rows = attempt(&fleet, settings, &meter, &|_, _| {}).rows;
         rows.into_iter()
             .map(|(row, _)| (row.solver, row.outcome))

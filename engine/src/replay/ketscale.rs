@@ -42,10 +42,7 @@ impl<'a> Ketscale<'a> {
         let now = world.now_seconds;
         let snapshot = Snapshot::new(now, world.problem(), source(world));
         let stop = AtomicBool::new(false);
-        let limits = Limits {
-            stop: &stop,
-            work: Some(self.settings.work_limit),
-        };
+        let limits = Limits::new(&stop, Some(self.settings.work_limit));
         let mut context = Context {
             // The problem is complete, so nothing is looked up.
             catalogue: Catalogue::built_in(),

@@ -114,10 +114,7 @@ impl Stock {
     /// What the tool makes of the nodes with these replicas.
     fn groups(&self, fleet: &Fleet, wanted: &[Vec<u32>]) -> Vec<NodeGroup> {
         let stop = AtomicBool::new(false);
-        let limits = Limits {
-            stop: &stop,
-            work: None,
-        };
+        let limits = Limits::new(&stop, None);
         let stock = at_replicas(fleet, wanted, self.tool, &Meter::new(limits));
         rows::node_groups(fleet, &stock.placement)
     }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::arrival::{Pod, planned};
-use super::{ORDERS, Outcome, run};
+use super::{ORDERS, Outcome, run, work};
 use crate::cost::cost;
 use crate::feasibility::is_feasible;
 use crate::fleet::Fleet;
+use crate::limits::Meter;
 use crate::placement::{Group, Placement};
 
 /// Classes of nodes tried for one need before the best of them is taken.
@@ -19,87 +20,187 @@ const STALLS: u32 = 8;
 ///
 /// The placement, feasible by [`crate::feasibility::violations`], keeps its replicas; added nodes may be empty in the result, for the
 /// scheduler alone fills them. Where the scheduler's own arrangement of the pods is feasible and no costlier, it is
-/// taken instead. `None` when the limits (pools, available nodes, caps, budget) do not allow enough nodes.
-pub fn make_schedulable(fleet: &Fleet, placement: &Placement) -> Option<Placement> {
+/// taken instead. `None` when the limits (pools, available nodes, caps, budget) do not allow enough nodes, or the meter ends it before
+/// there are enough; where it ends later, some nodes may be more than needed.
+pub fn make_schedulable(fleet: &Fleet, placement: &Placement, meter: &Meter) -> Option<Placement> {
     let placement = placement.clone().normalized();
-    if is_schedulable(fleet, &placement) {
+    let replays = Replays { fleet, meter };
+    if replays.all_pass(&placement)? {
         return Some(placement);
     }
     let limit = cost(fleet, &placement).total_usd_per_hour;
-    if let Some(rearranged) = rearranged(fleet, &placement, limit) {
+    if let Some(rearranged) = replays.rearranged(&placement, limit) {
         return Some(rearranged);
     }
-    let grown = shrink(fleet, &placement, grow(fleet, placement.clone())?);
+    let grown = replays.grow(placement.clone())?;
+    let grown = replays.shrink(&placement, grown);
     let limit = cost(fleet, &grown).total_usd_per_hour;
-    Some(rearranged(fleet, &grown, limit).unwrap_or(grown))
+    Some(replays.rearranged(&grown, limit).unwrap_or(grown))
 }
 
-/// Whether every order leaves no pod pending.
-fn is_schedulable(fleet: &Fleet, placement: &Placement) -> bool {
-    (0..ORDERS).all(|seed| outcome(fleet, placement, seed).pending.is_empty())
+/// Replays of the scheduler against a meter.
+struct Replays<'a> {
+    fleet: &'a Fleet,
+    meter: &'a Meter<'a>,
 }
 
-fn outcome<'a>(fleet: &'a Fleet, placement: &Placement, seed: u64) -> Outcome<'a> {
-    run(fleet, placement, &planned(fleet, placement), seed)
-}
-
-/// The cheapest schedulable arrangement that the scheduler itself made of these nodes, feasible and at most as costly as `limit`.
-fn rearranged(fleet: &Fleet, placement: &Placement, limit: f64) -> Option<Placement> {
-    if placement
-        .groups
-        .iter()
-        .all(|group| !fleet.classes[group.class].is_existing())
-    {
-        // Nothing stays anywhere, so the arrangement has no influence on the replay.
-        return None;
-    }
-    let mut candidates = Vec::new();
-    for seed in 0..ORDERS {
-        let outcome = outcome(fleet, placement, seed);
-        let arranged = outcome.nodes.placement();
-        let usd_per_hour = cost(fleet, &arranged).total_usd_per_hour;
-        let is_known = candidates.iter().any(|(_, other)| *other == arranged);
-        if outcome.pending.is_empty()
-            && !is_known
-            && usd_per_hour <= limit
-            && is_feasible(fleet, &arranged)
-        {
-            candidates.push((usd_per_hour, arranged));
+impl<'a> Replays<'a> {
+    /// Whether every order leaves no pod pending; `None` when that could not be seen to its end.
+    fn all_pass(&self, placement: &Placement) -> Option<bool> {
+        for seed in 0..ORDERS {
+            if !self.outcome(placement, seed)?.pending.is_empty() {
+                return Some(false);
+            }
         }
+        Some(true)
     }
-    candidates.sort_by(|a, b| a.0.total_cmp(&b.0));
-    candidates
-        .into_iter()
-        .map(|(_, arranged)| arranged)
-        .find(|arranged| is_schedulable(fleet, arranged))
-}
 
-/// Adds nodes order by order, until all of them pass one after another.
-fn grow(fleet: &Fleet, mut placement: Placement) -> Option<Placement> {
-    let (mut passed, mut stalls) = (0, 0);
-    for seed in (0..ORDERS).cycle() {
-        loop {
-            let Outcome { pending, nodes } = outcome(fleet, &placement, seed);
-            if pending.is_empty() {
+    /// The end of one replay; `None` when the meter has run out.
+    fn outcome(&self, placement: &Placement, seed: u64) -> Option<Outcome<'a>> {
+        if !self.meter.goes_on() {
+            return None;
+        }
+        self.meter.spend(work(placement));
+        Some(run(
+            self.fleet,
+            placement,
+            &planned(self.fleet, placement),
+            seed,
+        ))
+    }
+
+    /// The cheapest schedulable arrangement that the scheduler itself made of these nodes, feasible and at most as costly as `limit`.
+    fn rearranged(&self, placement: &Placement, limit: f64) -> Option<Placement> {
+        let fleet = self.fleet;
+        if placement
+            .groups
+            .iter()
+            .all(|group| !fleet.classes[group.class].is_existing())
+        {
+            // Nothing stays anywhere, so the arrangement has no influence on the replay.
+            return None;
+        }
+        let mut candidates = Vec::new();
+        for seed in 0..ORDERS {
+            let outcome = self.outcome(placement, seed)?;
+            let arranged = outcome.nodes.placement();
+            let usd_per_hour = cost(fleet, &arranged).total_usd_per_hour;
+            let is_known = candidates.iter().any(|(_, other)| *other == arranged);
+            if outcome.pending.is_empty()
+                && !is_known
+                && usd_per_hour <= limit
+                && is_feasible(fleet, &arranged)
+            {
+                candidates.push((usd_per_hour, arranged));
+            }
+        }
+        candidates.sort_by(|a, b| a.0.total_cmp(&b.0));
+        candidates
+            .into_iter()
+            .map(|(_, arranged)| arranged)
+            .find(|arranged| self.all_pass(arranged) == Some(true))
+    }
+
+    /// Adds nodes order by order, until all of them pass one after another.
+    fn grow(&self, mut placement: Placement) -> Option<Placement> {
+        let fleet = self.fleet;
+        let (mut passed, mut stalls) = (0, 0);
+        for seed in (0..ORDERS).cycle() {
+            loop {
+                let Outcome { pending, nodes } = self.outcome(&placement, seed)?;
+                if pending.is_empty() {
+                    break;
+                }
+                passed = 0;
+                let needs = ranked(fleet, &placement, &pending, |class| {
+                    nodes.hosted_by(class, &pending)
+                });
+                let (larger, left) = self.best_addition(&placement, seed, pending.len(), &needs)?;
+                stalls = if left < pending.len() { 0 } else { stalls + 1 };
+                if stalls > STALLS {
+                    return None;
+                }
+                placement = larger;
+            }
+            passed += 1;
+            if passed >= ORDERS {
                 break;
             }
-            passed = 0;
-            let needs = ranked(fleet, &placement, &pending, |class| {
-                nodes.hosted_by(class, &pending)
-            });
-            let (larger, left) = best_addition(fleet, &placement, seed, pending.len(), &needs)?;
-            stalls = if left < pending.len() { 0 } else { stalls + 1 };
-            if stalls > STALLS {
-                return None;
-            }
-            placement = larger;
         }
-        passed += 1;
-        if passed >= ORDERS {
-            break;
-        }
+        Some(placement)
     }
-    Some(placement)
+
+    /// The first addition in order that leaves fewer pods pending, else the one that leaves the fewest; with the number left.
+    fn best_addition(
+        &self,
+        placement: &Placement,
+        seed: u64,
+        pending: usize,
+        needs: &[Need],
+    ) -> Option<(Placement, usize)> {
+        let mut best: Option<(Placement, usize)> = None;
+        for need in needs.iter().take(TRIALS) {
+            // Many at once where many pods wait; half as many until the limits allow it.
+            let counts =
+                std::iter::successors(Some(need.nodes), |count| (*count > 1).then_some(count / 2));
+            let Some(larger) = counts
+                .filter_map(|count| with_empty(self.fleet, placement, need.class, count))
+                .next()
+            else {
+                continue;
+            };
+            let left = self.outcome(&larger, seed)?.pending.len();
+            if left < pending {
+                return Some((larger, left));
+            }
+            if best.as_ref().is_none_or(|(_, fewest)| left < *fewest) {
+                best = Some((larger, left));
+            }
+        }
+        best
+    }
+
+    /// Gives back added nodes that turned out to be unnecessary, dearest first.
+    fn shrink(&self, planned: &Placement, mut grown: Placement) -> Placement {
+        let fleet = self.fleet;
+        let mut added: Vec<(usize, u32)> = Vec::new();
+        let before = empty_nodes(planned);
+        for (class, count) in empty_nodes(&grown) {
+            added.push((
+                class,
+                count.saturating_sub(before.get(&class).copied().unwrap_or(0)),
+            ));
+        }
+        added.sort_by(|a, b| {
+            fleet
+                .offering_of(b.0)
+                .usd_per_hour
+                .total_cmp(&fleet.offering_of(a.0).usd_per_hour)
+        });
+        for (class, count) in added {
+            let (mut left, mut chunk) = (count, count);
+            while chunk > 0 {
+                match self.without_empty(&grown, class, chunk) {
+                    Some(smaller) => (grown, left) = (smaller, left - chunk),
+                    None => chunk /= 2,
+                }
+                chunk = chunk.min(left);
+            }
+        }
+        grown
+    }
+
+    /// The placement without some of the empty nodes of a class, if it stays feasible and schedulable.
+    fn without_empty(&self, placement: &Placement, class: usize, count: u32) -> Option<Placement> {
+        let mut smaller = placement.clone();
+        let is_empty =
+            |group: &&mut Group| group.class == class && group.pods.iter().all(|pods| *pods == 0);
+        let empty = smaller.groups.iter_mut().find(is_empty)?;
+        empty.count = empty.count.checked_sub(count)?;
+        let smaller = smaller.normalized();
+        let fits = is_feasible(self.fleet, &smaller) && self.all_pass(&smaller) == Some(true);
+        fits.then_some(smaller)
+    }
 }
 
 /// A class that could take pending pods, and how many nodes of it they could fill.
@@ -138,36 +239,6 @@ fn ranked(
     needs
 }
 
-/// The first addition in order that leaves fewer pods pending, else the one that leaves the fewest; with the number left.
-fn best_addition(
-    fleet: &Fleet,
-    placement: &Placement,
-    seed: u64,
-    pending: usize,
-    needs: &[Need],
-) -> Option<(Placement, usize)> {
-    let mut best: Option<(Placement, usize)> = None;
-    for need in needs.iter().take(TRIALS) {
-        // Many at once where many pods wait; half as many until the limits allow it.
-        let counts =
-            std::iter::successors(Some(need.nodes), |count| (*count > 1).then_some(count / 2));
-        let Some(larger) = counts
-            .filter_map(|count| with_empty(fleet, placement, need.class, count))
-            .next()
-        else {
-            continue;
-        };
-        let left = outcome(fleet, &larger, seed).pending.len();
-        if left < pending {
-            return Some((larger, left));
-        }
-        if best.as_ref().is_none_or(|(_, fewest)| left < *fewest) {
-            best = Some((larger, left));
-        }
-    }
-    best
-}
-
 /// The placement with empty nodes of a class added, if that is feasible.
 fn with_empty(fleet: &Fleet, placement: &Placement, class: usize, count: u32) -> Option<Placement> {
     let mut larger = placement.clone();
@@ -177,35 +248,6 @@ fn with_empty(fleet: &Fleet, placement: &Placement, class: usize, count: u32) ->
         pods: vec![0; fleet.services.len()],
     });
     is_feasible(fleet, &larger).then(|| larger.normalized())
-}
-
-/// Gives back added nodes that turned out to be unnecessary, dearest first.
-fn shrink(fleet: &Fleet, planned: &Placement, mut grown: Placement) -> Placement {
-    let mut added: Vec<(usize, u32)> = Vec::new();
-    let before = empty_nodes(planned);
-    for (class, count) in empty_nodes(&grown) {
-        added.push((
-            class,
-            count.saturating_sub(before.get(&class).copied().unwrap_or(0)),
-        ));
-    }
-    added.sort_by(|a, b| {
-        fleet
-            .offering_of(b.0)
-            .usd_per_hour
-            .total_cmp(&fleet.offering_of(a.0).usd_per_hour)
-    });
-    for (class, count) in added {
-        let (mut left, mut chunk) = (count, count);
-        while chunk > 0 {
-            match without_empty(fleet, &grown, class, chunk) {
-                Some(smaller) => (grown, left) = (smaller, left - chunk),
-                None => chunk /= 2,
-            }
-            chunk = chunk.min(left);
-        }
-    }
-    grown
 }
 
 /// Empty nodes by class.
@@ -219,20 +261,4 @@ fn empty_nodes(placement: &Placement) -> BTreeMap<usize, u32> {
         *nodes.entry(group.class).or_insert(0) += group.count;
     }
     nodes
-}
-
-/// The placement without some of the empty nodes of a class, if it stays feasible and schedulable.
-fn without_empty(
-    fleet: &Fleet,
-    placement: &Placement,
-    class: usize,
-    count: u32,
-) -> Option<Placement> {
-    let mut smaller = placement.clone();
-    let is_empty =
-        |group: &&mut Group| group.class == class && group.pods.iter().all(|pods| *pods == 0);
-    let empty = smaller.groups.iter_mut().find(is_empty)?;
-    empty.count = empty.count.checked_sub(count)?;
-    let smaller = smaller.normalized();
-    (is_feasible(fleet, &smaller) && is_schedulable(fleet, &smaller)).then_some(smaller)
 }

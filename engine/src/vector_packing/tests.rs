@@ -7,7 +7,7 @@ use super::*;
 
 fn unlimited(work: Option<u64>, instance: &Instance) -> Solution {
     let stop = AtomicBool::new(false);
-    solve(instance, &Limits { stop: &stop, work })
+    solve(instance, &Limits::new(&stop, work))
 }
 
 /// Up to seven items of two or three kinds of bins, some with no limit, some items making room.

@@ -135,10 +135,7 @@ impl World {
     /// One cycle; what is published is carried out at once, and the clock then moves on.
     pub fn observe(&mut self, observation: Observation) -> Outcome {
         let stop = AtomicBool::new(false);
-        let limits = Limits {
-            stop: &stop,
-            work: None,
-        };
+        let limits = Limits::new(&stop, None);
         let planner = planner::Settings {
             solver: self.solver,
             most_leaves: 1,

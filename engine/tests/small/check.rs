@@ -44,7 +44,7 @@ pub fn quick() -> Settings {
 pub fn check(problem: &ProblemFile) -> Result<Checked, String> {
     let stop = AtomicBool::new(false);
     let work = Some(20_000_000);
-    check_within(problem, &Limits { stop: &stop, work }, &|_| {})
+    check_within(problem, &Limits::new(&stop, work), &|_| {})
 }
 
 /// The same within limits; `at` is told of every stage that the planner comes to.

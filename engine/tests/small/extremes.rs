@@ -31,14 +31,7 @@ fn a_limit_on_work_gives_a_verified_plan_or_a_clear_status() {
         for work in [0, 1, 30, 300, 1000, 3000] {
             let within = |problem: &ProblemFile| {
                 let stop = AtomicBool::new(false);
-                check_within(
-                    problem,
-                    &Limits {
-                        stop: &stop,
-                        work: Some(work),
-                    },
-                    &|_| {},
-                )
+                check_within(problem, &Limits::new(&stop, Some(work)), &|_| {})
             };
             checked(seed, &instance(seed), &within);
         }
@@ -51,10 +44,7 @@ fn a_deadline_between_stages_gives_a_verified_plan_or_a_clear_status() {
         for last in ["baseline", "exact", "qaoa", "bound"] {
             let within = |problem: &ProblemFile| {
                 let stop = AtomicBool::new(false);
-                let limits = Limits {
-                    stop: &stop,
-                    work: None,
-                };
+                let limits = Limits::new(&stop, None);
                 check_within(problem, &limits, &|stage| {
                     stop.store(stage == last, Ordering::Relaxed)
                 })
@@ -82,15 +72,7 @@ fn a_deadline_inside_a_solver_gives_a_verified_plan_or_a_clear_status() {
                     thread::sleep(Duration::from_millis(milliseconds));
                     stop.store(true, Ordering::Relaxed);
                 });
-                planned(
-                    &problem,
-                    &Limits {
-                        stop: &stop,
-                        work: None,
-                    },
-                    &|_| {},
-                )
-                .unwrap()
+                planned(&problem, &Limits::new(&stop, None), &|_| {}).unwrap()
             });
             let plan = plan.plan();
             assert!(
@@ -212,10 +194,7 @@ fn a_thousand_equal_services_give_a_verified_plan() {
     };
     problem.services = (0..1000).map(service).collect();
     let stop = AtomicBool::new(false);
-    let limits = Limits {
-        stop: &stop,
-        work: Some(0),
-    };
+    let limits = Limits::new(&stop, Some(0));
     let plan = planned(&problem, &limits, &|_| {}).unwrap();
     let (cost, bound) = (plan.plan().cost, plan.plan().bound);
     assert!(

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use ketscale_engine::control::{self, Context, Event, Observation, Outcome, State};
-use ketscale_engine::limits::Limits;
+use ketscale_engine::limits::{Clock, Limits};
 use ketscale_engine::plan::Action;
 use ketscale_engine::snapshot::Snapshot;
 use tokio::sync::watch;
@@ -132,10 +132,12 @@ impl Controller {
         let flag = Arc::clone(&stop);
         let (shared, planner) = (self.shared.clone(), self.planner);
         let mut forecaster = std::mem::take(&mut self.forecaster);
+        let end = Instant::now() + self.shared.how.every.mul_f64(SEARCH_SHARE);
         let mut thread = tokio::task::spawn_blocking(move || {
+            let seconds_left = || (end - Instant::now()).as_secs_f64();
             let limits = Limits {
-                stop: &flag,
-                work: None,
+                clock: Some(Clock(&seconds_left)),
+                ..Limits::new(&flag, None)
             };
             let mut context = Context {
                 catalogue: &shared.catalogue,
@@ -147,10 +149,8 @@ impl Controller {
             let stepped = control::step(state, observation, seconds(now), settings, &mut context);
             (stepped, forecaster)
         });
-        let budget = self.shared.how.every.mul_f64(SEARCH_SHARE);
         let ended = tokio::select! {
             ended = &mut thread => Some(ended),
-            () = tokio::time::sleep(budget) => None,
             _ = draining.wait_for(|draining| *draining) => None,
         };
         let ended = match ended {

@@ -290,10 +290,7 @@ fn planned(live: Live) {
     let problem = resolve(live.problem, Catalogue::built_in(), "shop.yaml").unwrap();
     let (readings, gaps) = (live.source.readings.len(), live.source.gaps.len());
     let stop = AtomicBool::new(false);
-    let limits = Limits {
-        stop: &stop,
-        work: Some(2_000_000),
-    };
+    let limits = Limits::new(&stop, Some(2_000_000));
     let verified = planner::plan(
         problem,
         live.source,
