@@ -145,10 +145,7 @@ current:
             solver: Solver::Exact,
             ..Settings::default()
         };
-        let limits = Limits {
-            stop: &stop,
-            work: Some(1_000_000),
-        };
+        let limits = Limits::new(&stop, Some(1_000_000));
         plan(problem, Source::default(), &settings, &limits, &|_, _| {}).unwrap()
     }
 
