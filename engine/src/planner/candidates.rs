@@ -43,6 +43,8 @@ mod share {
     pub(super) const STOCK: f64 = 0.1;
     /// Repairing what they did.
     pub(super) const REPAIR: f64 = 0.15;
+    /// The same where the scheduler must realise it.
+    pub(super) const REALISING: f64 = 0.4;
     /// Columns, and plans in whole numbers.
     pub(super) const COLUMNS: f64 = 0.75;
     /// Of that, before these plans are improved.
@@ -98,7 +100,12 @@ pub(super) fn attempt(
     for stock in &stocks {
         table.stock(stock.tool.as_str(), &stock.placement, stock.work);
     }
-    let repaired = table.repaired(&stocks, &meter.stage(share::REPAIR));
+    let repair = if fleet.is_exact() {
+        share::REPAIR
+    } else {
+        share::REALISING
+    };
+    let repaired = table.repaired(&stocks, &meter.stage(repair));
     let current = Some(Placement::current(fleet))
         .filter(|placement| fleet.has_current && is_feasible(fleet, placement));
     progress("exact", 0.05);
@@ -216,13 +223,21 @@ impl<'a> Table<'a> {
     /// cheapest of them come first.
     fn repaired(&mut self, stocks: &[Stock], meter: &Meter) -> Option<Placement> {
         let repaired = caught(|| {
-            let repaired = baseline::repair(self.fleet, stocks, &meter.stage(0.5));
+            let half = meter.stage(0.5);
+            let repaired = baseline::repair(self.fleet, stocks, &half);
             let realising = meter.granted(LEAST_REALISING_WORK);
-            let repaired = repaired
+            let mut realised: Vec<Placement> = Vec::new();
+            for placement in repaired {
+                if !realised.is_empty() && !half.is_in_time() {
+                    break;
+                }
+                let found = self.realisable(placement, &realising);
+                realised.extend(found.map(|(placement, _)| placement));
+            }
+            let total = |placement: &Placement| self.total(placement);
+            realised
                 .into_iter()
-                .filter_map(|p| self.realisable(p, &realising));
-            let repaired = repaired.map(|(placement, _)| placement);
-            repaired.min_by(|a, b| self.total(a).total_cmp(&self.total(b)))
+                .min_by(|a, b| total(a).total_cmp(&total(b)))
         });
         let Some(repaired) = repaired else {
             self.panicked("baseline_repaired");

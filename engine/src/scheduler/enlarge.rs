@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::arrival::{Pod, planned};
 use super::{ORDERS, Outcome, run, work};
-use crate::cost::cost;
+use crate::cost::{self, cost};
 use crate::feasibility::is_feasible;
 use crate::fleet::Fleet;
 use crate::limits::Meter;
@@ -139,16 +139,15 @@ impl<'a> Replays<'a> {
         needs: &[Need],
     ) -> Option<(Placement, usize)> {
         let mut best: Option<(Placement, usize)> = None;
-        for need in needs.iter().take(TRIALS) {
+        let allowed = needs.iter().filter_map(|need| {
             // Many at once where many pods wait; half as many until the limits allow it.
             let counts =
                 std::iter::successors(Some(need.nodes), |count| (*count > 1).then_some(count / 2));
-            let Some(larger) = counts
-                .filter_map(|count| with_empty(self.fleet, placement, need.class, count))
-                .next()
-            else {
-                continue;
-            };
+            let mut larger =
+                counts.filter_map(|count| with_empty(self.fleet, placement, need.class, count));
+            larger.next()
+        });
+        for larger in allowed.take(TRIALS) {
             let left = self.outcome(&larger, seed)?.pending.len();
             if left < pending {
                 return Some((larger, left));
@@ -210,24 +209,25 @@ struct Need {
     usd_per_pod: f64,
 }
 
-/// Classes that take pending pods, least cost a pod first.
+/// Classes that take pending pods, least cost a pod first; whether limits allow one more node is not looked at.
 fn ranked(
     fleet: &Fleet,
     placement: &Placement,
     pending: &[Pod],
     hosted: impl Fn(usize) -> u32,
 ) -> Vec<Need> {
-    let before = cost(fleet, placement).total_usd_per_hour;
+    let mut nodes = placement.nodes(fleet);
+    let before = cost::nodes(fleet, &nodes);
     let mut needs = Vec::new();
-    for class in 0..fleet.classes.len() {
+    for (class, data) in fleet.classes.iter().enumerate() {
         let pods = hosted(class);
-        let Some(larger) = (pods > 0)
-            .then(|| with_empty(fleet, placement, class, 1))
-            .flatten()
-        else {
+        if pods == 0 {
             continue;
-        };
-        let usd_per_pod = (cost(fleet, &larger).total_usd_per_hour - before) / f64::from(pods);
+        }
+        nodes[data.offering] += 1;
+        let usd_per_hour = cost::nodes(fleet, &nodes) - before + cost::startup(fleet, class);
+        nodes[data.offering] -= 1;
+        let usd_per_pod = usd_per_hour / f64::from(pods);
         let waiting = u32::try_from(pending.len()).unwrap_or(u32::MAX);
         needs.push(Need {
             class,
