@@ -38,7 +38,7 @@ const CLOSE: f64 = 1.001;
 const CONSISTENT_LEAVES: usize = 24;
 
 /// Shares of the seconds left, where a clock ends the search: of the root, then of the tree, before plans in whole numbers are looked for.
-const ROOT_SHARE: f64 = 0.6;
+const ROOT_SHARE: f64 = 0.9;
 const CONSISTENT_SHARE: f64 = 0.4;
 
 /// What column generation found.

@@ -44,11 +44,11 @@ mod share {
     /// Repairing what they did.
     pub(super) const REPAIR: f64 = 0.15;
     /// The same where the scheduler must realise it.
-    pub(super) const REALISING: f64 = 0.4;
+    pub(super) const REALISING: f64 = 0.7;
     /// Columns, and plans in whole numbers.
-    pub(super) const COLUMNS: f64 = 0.75;
+    pub(super) const COLUMNS: f64 = 0.85;
     /// Of that, before these plans are improved.
-    pub(super) const GENERATION: f64 = 0.75;
+    pub(super) const GENERATION: f64 = 0.9;
     /// The samplers.
     pub(super) const SAMPLERS: f64 = 0.5;
     /// Of that, before their samples are improved.
