@@ -58,6 +58,24 @@ fn policies_are_compared_in_a_table_and_a_chart() {
     );
 }
 
+/// A range that nobody reads is told of, not passed over.
+#[test]
+fn a_range_without_a_prometheus_is_a_usage_error() {
+    let folder = folder();
+    let loads = file(&folder, "loads.csv", LOADS.as_bytes());
+    let small = data("small.yaml");
+    let from = ["--from", "2026-11-01T00:00:00Z"];
+    let replay = ["replay", text(&small), "--loads", &loads];
+    for command in [&replay[..], &["forecast", &loads]] {
+        ketscale(&[command, &from[..]].concat())
+            .exits(64)
+            .says(&["--from without --prometheus"]);
+    }
+    ketscale(&["forecast", &loads, "--service", "shop/web"]).exits(64);
+    ketscale(&["forecast", "--prometheus", "http://127.0.0.1:1"]).exits(64);
+    ketscale(&["forecast"]).exits(64);
+}
+
 #[test]
 fn the_same_input_gives_the_same_bytes_on_one_and_two_threads() {
     let folder = folder();

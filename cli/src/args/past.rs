@@ -24,9 +24,9 @@ pub(crate) struct RangeArgs {
     /// Where the range ends. Default: now.
     #[arg(long, value_name = "TIME", requires = "prometheus", value_parser = time)]
     pub(crate) to: Option<Timestamp>,
-    /// Seconds from one value of the range to the next.
-    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
-    pub(crate) step: f64,
+    /// Seconds from one value of the range to the next. Default: 300.
+    #[arg(long, value_name = "SECONDS", requires = "prometheus", value_parser = seconds)]
+    pub(crate) step: Option<f64>,
 }
 
 #[derive(Debug, Args)]
@@ -39,20 +39,10 @@ pub(crate) struct ForecastArgs {
     #[command(flatten)]
     pub(crate) range: RangeArgs,
     /// The problem file with the service whose load is forecast.
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "prometheus",
-        required_unless_present = "file"
-    )]
+    #[arg(long, value_name = "FILE", requires = "prometheus")]
     pub(crate) problem: Option<PathBuf>,
     /// The service whose load is forecast, such as shop/cart.
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "prometheus",
-        required_unless_present = "file"
-    )]
+    #[arg(long, value_name = "NAME", requires = "prometheus")]
     pub(crate) service: Option<String>,
     /// Hours to forecast, beginning just after the last value.
     #[arg(long, value_name = "HOURS", default_value = "2", value_parser = seconds)]

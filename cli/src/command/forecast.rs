@@ -33,7 +33,13 @@ pub(super) fn run(args: &ForecastArgs) -> Result<Exit, Failure> {
 
 /// The history, and what its values are.
 fn series(args: &ForecastArgs) -> Result<(Series, String), Failure> {
+    past::refuse_stray(&args.range)?;
     if let Some(file) = &args.file {
+        if args.problem.is_some() || args.service.is_some() {
+            return Err(Failure::usage(
+                "--problem and --service go with --prometheus, not with a file that has the history",
+            ));
+        }
         let bytes = input::read(file, MAX_SERIES_BYTES)?;
         let series = csv_file::read(&bytes, &name_of(file)).map_err(Failure::input)?;
         return Ok((series, "load (the file's unit)".to_owned()));
@@ -42,7 +48,7 @@ fn series(args: &ForecastArgs) -> Result<(Series, String), Failure> {
         (&args.range.prometheus, &args.problem, &args.service)
     else {
         return Err(Failure::usage(
-            "a file with a history is missing, or --prometheus with --problem and --service",
+            "--prometheus needs --problem and --service: whose load is it?",
         ));
     };
     let problem = input::problem(file)?;

@@ -67,6 +67,7 @@ struct Source {
 }
 
 fn source(args: &ReplayArgs, catalogue: &Catalogue) -> Result<Source, Failure> {
+    past::refuse_stray(&args.range)?;
     if let Some(folder) = &args.snapshots {
         return of_snapshots(folder, catalogue);
     }
