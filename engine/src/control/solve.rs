@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 
 use super::event::{EventKind, Events};
+use crate::limits::Clock;
 use crate::plan::Status;
 use crate::planner::{self, Limits, PlanError, Solver, Source};
 use crate::problem::ProblemFile;
@@ -11,6 +12,10 @@ use crate::verify::VerifiedPlan;
 
 /// Work units of the baseline after everything else failed: about a second beyond the time.
 const BASELINE_WORK: u64 = 1_000_000;
+
+/// What the baseline may take beyond the time where a clock ends the run, as a share of the seconds given, and in seconds at least: a large
+/// fleet must not hold up the loop, which holds its last plan instead.
+const BASELINE_OVERTIME: (f64, f64) = (0.25, 1.0);
 
 /// A plan and what must be said of how it was found.
 pub(super) struct Solved {
@@ -31,6 +36,10 @@ pub(super) fn solve(
     events: &mut Events,
 ) -> Result<Solved, String> {
     let never = AtomicBool::new(false);
+    let seconds_left = || limits.clock.map_or(0.0, |clock| (clock.0)());
+    let (share, least) = BASELINE_OVERTIME;
+    let overtime = (share * seconds_left()).max(least);
+    let with_overtime = || seconds_left() + overtime;
     first_that_works(settings.solver, events, |solver| {
         let settings = planner::Settings {
             solver,
@@ -41,7 +50,10 @@ pub(super) fn solve(
             let work = limits
                 .work
                 .map_or(BASELINE_WORK, |work| work.min(BASELINE_WORK));
-            Limits::new(&never, Some(work))
+            Limits {
+                clock: limits.clock.map(|_| Clock(&with_overtime)),
+                ..Limits::new(&never, Some(work))
+            }
         } else {
             *limits
         };
@@ -84,6 +96,8 @@ fn first_that_works(
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
     use crate::catalogue::Catalogue;
     use crate::problem;
@@ -202,5 +216,42 @@ pools: [{name: p, cluster: c, offerings: [{instance_type: e2-standard-4, zone: e
         let solved = solved.unwrap_or_else(|failures| panic!("{failures}"));
         assert!(solved.plan.plan().cost.is_some());
         assert!(!solved.failures.is_empty());
+    }
+
+    #[test]
+    fn the_baseline_has_some_time_beyond_the_limit_and_no_more() {
+        let problem = problem::read(TEXT.as_bytes(), "one.yaml").unwrap();
+        let problem = problem::resolve(problem, Catalogue::built_in(), "one.yaml").unwrap();
+        let never = AtomicBool::new(false);
+        let solved = |seconds_left: &(dyn Fn() -> f64 + Sync)| {
+            let limits = Limits {
+                clock: Some(Clock(seconds_left)),
+                ..Limits::new(&never, None)
+            };
+            let (settings, mut events) = (planner::Settings::default(), Events::at(0.0));
+            solve(
+                &problem,
+                &Source::default(),
+                &settings,
+                &limits,
+                &mut events,
+            )
+        };
+        let found = solved(&|| 0.0).unwrap_or_else(|failures| panic!("{failures}"));
+        assert_eq!(found.plan.plan().provenance.solver, "baseline");
+        // So late that the overtime is over, too.
+        let began = AtomicBool::new(false);
+        let late = || {
+            if began.swap(true, Ordering::Relaxed) {
+                -60.0
+            } else {
+                100.0
+            }
+        };
+        let failures = solved(&late).err().unwrap_or_default();
+        assert!(
+            failures.contains("the solver baseline found no plan"),
+            "{failures}"
+        );
     }
 }
