@@ -38,6 +38,11 @@ impl<'a> Limits<'a> {
             clock: None,
         }
     }
+
+    /// Seconds left on the caller's clock; `None` where no clock ends this.
+    pub fn seconds_left(&self) -> Option<f64> {
+        self.clock.map(|clock| (clock.0)())
+    }
 }
 
 /// Work done against limits.
@@ -78,7 +83,7 @@ impl<'a> Meter<'a> {
 
     /// Seconds left on the caller's clock itself, whatever is reserved for others.
     pub fn clock_seconds(&self) -> Option<f64> {
-        self.limits.clock.as_ref().map(|clock| (clock.0)())
+        self.limits.seconds_left()
     }
 
     /// A meter for a part of the work, with a limit of its own; what it uses is charged when it is dropped.

@@ -13,8 +13,8 @@ use super::material::{Basis, Difference};
 use super::outlook::{Times, outlook};
 use super::state::Good;
 use super::{
-    Context, GroupVerdict, Observation, Outcome, ServiceDemand, Settings, State, capacity, demand,
-    pace, solve,
+    Acting, Context, GroupVerdict, Observation, Outcome, ServiceDemand, Settings, State, capacity,
+    demand, pace, solve,
 };
 use crate::fleet;
 use crate::forecast::Forecast;
@@ -26,8 +26,10 @@ use crate::series::Series;
 use crate::verify::VerifiedPlan;
 use crate::warning;
 
-/// Rounds of planning in a cycle: the share of the seconds left then that each leaves to those after it.
-const LATER_ROUNDS: [f64; 3] = [0.4, 0.4, 0.0];
+/// Rounds of planning in a cycle: the share of the seconds left then that each leaves to those after it. Only where the acting controller
+/// swallows changes is there a second one.
+const LATER_ROUNDS: &[f64] = &[0.4, 0.4, 0.0];
+const ONE_ROUND: &[f64] = &[0.0];
 
 /// A cycle under way.
 pub(super) struct Cycle<'a, 'c> {
@@ -355,12 +357,16 @@ impl<'a, 'c> Cycle<'a, 'c> {
     fn solve(&mut self, question: &Question) -> Result<VerifiedPlan, String> {
         let mut problem = question.problem.clone();
         // Each round pins counts or moves bounds up, so that few suffice; what is still swallowed then is told.
-        for (round, later) in LATER_ROUNDS.into_iter().enumerate() {
+        let acting = self.settings.acting;
+        let rounds = match acting {
+            Acting::Keda => LATER_ROUNDS,
+            Acting::Hpa | Acting::Direct => ONE_ROUND,
+        };
+        for (round, later) in rounds.iter().enumerate() {
             let limits = self.context.limits;
-            let reserve = limits
-                .clock
-                .map_or(0.0, |clock| later * (clock.0)().max(0.0));
-            let seconds_left = || limits.clock.map_or(0.0, |clock| (clock.0)() - reserve);
+            let on_clock = || limits.seconds_left().unwrap_or(0.0);
+            let reserve = later * on_clock().max(0.0);
+            let seconds_left = || on_clock() - reserve;
             let solved = solve::solve(
                 &problem,
                 &question.source,
@@ -372,12 +378,11 @@ impl<'a, 'c> Cycle<'a, 'c> {
                 &mut self.events,
             )?;
             self.remarks.reasons.extend(solved.failures);
-            let swallowed =
-                pace::undo_swallowed(&mut problem, solved.plan.plan(), self.settings.acting);
+            let swallowed = pace::undo_swallowed(&mut problem, solved.plan.plan(), acting);
             if !swallowed || solved.plan.plan().cost.is_none() {
                 return Ok(solved.plan);
             }
-            if round + 1 == LATER_ROUNDS.len() {
+            if round + 1 == rounds.len() {
                 self.remarks.reasons.push(
                     "some changes of replicas are within the acting controller's tolerance"
                         .to_owned(),

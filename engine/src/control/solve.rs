@@ -36,7 +36,7 @@ pub(super) fn solve(
     events: &mut Events,
 ) -> Result<Solved, String> {
     let never = AtomicBool::new(false);
-    let seconds_left = || limits.clock.map_or(0.0, |clock| (clock.0)());
+    let seconds_left = || limits.seconds_left().unwrap_or(0.0);
     let (share, least) = BASELINE_OVERTIME;
     let overtime = (share * seconds_left()).max(least);
     let with_overtime = || seconds_left() + overtime;
