@@ -68,12 +68,28 @@ impl<'a> Meter<'a> {
 
     /// A meter for a stage: the same work, and a share of the seconds that are left now. What it uses is charged when it is dropped.
     pub fn stage(&'a self, share: f64) -> Part<'a> {
-        let left = |limit: u64| limit.saturating_sub(self.used());
-        let mut part = self.with_work(self.limits.work.map(left));
+        let mut part = self.with_work(self.work_left());
         if let Some(left) = self.seconds_left() {
             part.meter.reserve_seconds += (1.0 - share) * left.max(0.0);
         }
         part
+    }
+
+    /// A meter for a part with a share of the work left.
+    pub fn portion(&'a self, share: f64) -> Part<'a> {
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss
+        )]
+        let share_of = |left: u64| (left as f64 * share) as u64;
+        self.with_work(self.work_left().map(share_of))
+    }
+
+    /// Work units left; `None` is no limit.
+    pub fn work_left(&self) -> Option<u64> {
+        let left = |limit: u64| limit.saturating_sub(self.used());
+        self.limits.work.map(left)
     }
 
     /// Seconds left; `None` where no clock ends this.
@@ -251,6 +267,20 @@ mod tests {
             left.store(0, Ordering::Relaxed);
             assert!(!meter.granted(1).goes_on());
         });
+    }
+
+    #[test]
+    fn a_portion_ends_when_its_share_of_the_work_is_done() {
+        let stop = AtomicBool::new(false);
+        let meter = Meter::new(Limits::new(&stop, Some(10)));
+        meter.spend(2);
+        let portion = meter.portion(0.5);
+        portion.spend(3);
+        assert!(portion.goes_on());
+        portion.spend(1);
+        assert!(!portion.goes_on() && meter.goes_on());
+        drop(portion);
+        assert_eq!(meter.work_left(), Some(4));
     }
 
     #[test]

@@ -93,6 +93,9 @@ pub enum Error {
     Simulator(#[from] ketscale_optimizer::simulator::Error),
 }
 
+/// Amplitudes that a pass over a register changes in one work unit.
+pub(crate) const AMPLITUDES_A_UNIT: u64 = 128;
+
 impl Settings {
     fn angle_search(&self) -> qaoa::Settings {
         qaoa::Settings {
@@ -128,7 +131,7 @@ pub fn sample(
     let search = settings.angle_search();
     let found = qaoa::search(&table, Mixer::Complete, &start, &search, &limits)?;
     let passes = limits.spent();
-    meter.spend(passes * 1000);
+    meter.spend(passes * register.dimension() as u64 / AMPLITUDES_A_UNIT);
     let annealed = annealed(&register, &table, settings.shots, settings, meter)?;
     let drawn = uniform(&table, settings.shots, settings.seed);
     let listed = enumerate(&table, settings.packed);

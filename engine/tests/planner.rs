@@ -104,18 +104,48 @@ fn plans_beat_the_repaired_baseline_and_come_close_to_their_bound() {
     );
 }
 
-/// The example with settings under which work alone ends the run.
-fn example(packing: Packing) -> Plan {
+fn boutique(packing: Packing) -> ProblemFile {
     let text = include_bytes!("../../examples/boutique/problem.yaml");
     let problem = problem::read(text, "problem.yaml").unwrap();
     let mut problem = problem::resolve(problem, Catalogue::built_in(), "problem.yaml").unwrap();
     problem.policy.packing = packing;
+    problem
+}
+
+/// The example with settings under which work alone ends the run.
+fn example(packing: Packing) -> Plan {
     let settings = Settings {
         evaluations: 6,
-        most_leaves: 6,
         ..Settings::default()
     };
-    planned(problem, &settings)
+    planned(boutique(packing), &settings)
+}
+
+/// A control loop plans in a fraction of the work after which the search ends by itself.
+#[test]
+fn a_little_work_is_enough_for_a_good_plan() {
+    let stop = AtomicBool::new(false);
+    let limits = Limits::new(&stop, Some(300_000));
+    let problem = boutique(Packing::Schedulable);
+    let plan = plan(
+        problem,
+        Source::default(),
+        &Settings::default(),
+        &limits,
+        &|_, _| {},
+    );
+    let plan = plan.unwrap();
+    let repaired = plan
+        .plan()
+        .baseline_cost
+        .as_ref()
+        .unwrap()
+        .repaired
+        .as_ref();
+    let saving = 1.0 - total(plan.plan()).unwrap() / repaired.unwrap().cost.total_usd_per_hour;
+    assert!(saving >= 0.1, "saving {saving}");
+    let gap = plan.plan().gap.unwrap();
+    assert!(gap <= 0.1, "gap {gap}");
 }
 
 #[test]

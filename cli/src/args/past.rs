@@ -91,7 +91,7 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) cycle: f64,
     /// Most work units of each of Ketscale's plans (about a microsecond each).
-    #[arg(long, value_name = "UNITS", default_value = "100000")]
+    #[arg(long, value_name = "UNITS", default_value = "300000")]
     pub(crate) work_limit: u64,
     /// Seed of everything random.
     #[arg(long, value_name = "NUMBER", default_value = "0")]

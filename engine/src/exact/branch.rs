@@ -19,7 +19,7 @@ const GENERATION_SHARE: f64 = 0.85;
 struct Open {
     branches: Vec<Branch>,
     leaf: Leaf,
-    /// Value of its linear programme with the sunk cost, USD/h.
+    /// About what its multipliers prove, with the sunk cost, USD/h.
     bound_usd_per_hour: f64,
     /// What to branch on next, and the whole number below.
     next: Option<(Sum, u32)>,
@@ -47,6 +47,8 @@ impl Sum {
 /// A search tree that covers all plans.
 pub(super) struct Tree {
     open: Vec<Open>,
+    /// How columns are generated at every leaf.
+    effort: Effort,
     /// Rounds of column generation at the root.
     pub(super) rounds: usize,
 }
@@ -65,11 +67,13 @@ impl Tree {
     pub(super) fn root(
         fleet: &Fleet,
         master: &mut Master,
+        effort: Effort,
         meter: &Meter,
     ) -> Option<(Self, Relaxed)> {
         let mut search = Search {
             fleet,
             master,
+            effort,
             meter,
         };
         let (open, solved) = search.solve(Vec::new())?;
@@ -77,6 +81,7 @@ impl Tree {
         Some((
             Self {
                 open: vec![open],
+                effort,
                 rounds,
             },
             relaxed,
@@ -95,6 +100,7 @@ impl Tree {
         let mut search = Search {
             fleet,
             master,
+            effort: self.effort,
             meter,
         };
         while self.open.len() < most_leaves && meter.goes_on() && !meter.cut_by_clock() {
@@ -148,6 +154,7 @@ impl Tree {
         let mut search = Search {
             fleet,
             master,
+            effort: self.effort,
             meter,
         };
         let mut leaves: Vec<&Open> = self.open.iter().collect();
@@ -167,6 +174,11 @@ impl Tree {
         self.open.iter().map(leaf).collect()
     }
 
+    /// About what its leaves prove together, with the sunk cost, USD/h.
+    pub(super) fn bound_usd_per_hour(&self) -> f64 {
+        self.open[self.weakest()].bound_usd_per_hour
+    }
+
     fn weakest(&self) -> usize {
         let bound = |i: &usize| self.open[*i].bound_usd_per_hour;
         (0..self.open.len())
@@ -178,6 +190,7 @@ impl Tree {
 struct Search<'s, 'm> {
     fleet: &'s Fleet,
     master: &'s mut Master<'m>,
+    effort: Effort,
     meter: &'s Meter<'s>,
 }
 
@@ -204,13 +217,13 @@ impl Search<'_, '_> {
             };
             return Some((open, None));
         }
-        let effort = Effort::bounding(self.fleet);
+        let effort = self.effort;
         let generation = self.meter.stage(GENERATION_SHARE);
         let generated = generate(self.fleet, self.master, &floors, effort, &generation);
         drop(generation);
         let (mut relaxed, rounds) = generated?;
         let weight = self.master.price_weight();
-        lower(
+        let proven = lower(
             self.fleet,
             &mut relaxed,
             weight,
@@ -222,7 +235,7 @@ impl Search<'_, '_> {
         let open = Open {
             branches,
             leaf: relaxed.duals.leaf.clone(),
-            bound_usd_per_hour: relaxed.objective + sunk,
+            bound_usd_per_hour: proven + sunk,
             next: self.next(&relaxed, &floors),
         };
         Some((open, Some((relaxed, rounds))))

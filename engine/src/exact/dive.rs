@@ -57,7 +57,7 @@ fn descend(
     let mut bounds: Vec<(f64, f64)> = Vec::new();
     let mut last: Vec<(usize, f64)> = Vec::new();
     let (mut taken_back, mut at_once) = (0, AT_ONCE);
-    while let Some((relaxed, _)) = generate(fleet, master, floors, Effort::diving(fleet), meter) {
+    while let Some((relaxed, _)) = generate(fleet, master, floors, Effort::DIVING, meter) {
         let known = bounds.len();
         let new = master.choices[known..].iter();
         bounds.extend(new.map(|choice| (0.0, floors.most_weight(fleet, choice))));

@@ -10,8 +10,10 @@ use crate::parallel;
 
 /// Classes times services up to which the solver takes its time.
 const SMALL: usize = 2_000;
-/// How much of the point that columns were priced at before is in the next one.
+/// How much of the centre is in the point that columns are priced at next.
 const SMOOTHING: f64 = 0.5;
+/// A centre that proves less than this share of the objective leads away: columns are priced at the duals then.
+const TRUSTED: f64 = 0.6;
 /// Rounds in which a class had no improving pattern after which it is not priced any more, until no other has one.
 const IDLE: u32 = 2;
 /// Decisions about pods in a pricing problem with prices of their own.
@@ -27,61 +29,54 @@ pub(super) struct Effort {
     pricing: &'static [(f64, u64)],
     /// Generation ends where no node can be worth more than its price by a larger share than this.
     enough: f64,
+    /// It ends, too, where the objective is about this share above the best bound so far.
+    close: f64,
 }
 
 impl Effort {
+    /// For a first plan: the last few thousandths of the objective take more rounds than all before.
+    pub(super) const QUICK: Self = Self {
+        rounds: 400,
+        pricing: &[(1e-2, 1_000)],
+        enough: 1e-2,
+        close: 2e-2,
+    };
     /// Little is missed.
     pub(super) const THOROUGH: Self = Self {
         rounds: 400,
         pricing: &[(1e-2, 1_000), (1e-3, 5_000), (1e-5, 20_000)],
         enough: 0.0,
+        close: 0.0,
     };
     /// Bounds are missed by about a thousandth.
     const SOUND: Self = Self {
         rounds: 400,
         pricing: &[(1e-2, 1_000), (1e-3, 5_000)],
         enough: 2e-3,
+        close: 0.0,
     };
     /// Between the decisions of a dive.
-    const DIVING: Self = Self {
+    pub(super) const DIVING: Self = Self {
         rounds: 2,
         pricing: &[(1e-2, 300)],
         enough: 1e-2,
-    };
-    /// The same where it takes little time.
-    const DIVING_SLOWLY: Self = Self {
-        rounds: 60,
-        pricing: &[(1e-2, 1_000), (1e-4, 5_000)],
-        enough: 0.0,
+        close: 0.0,
     };
 
     /// For bounds.
     pub(super) fn bounding(fleet: &Fleet) -> Self {
-        if is_small(fleet) {
+        if fleet.classes.len() * fleet.services.len() <= SMALL {
             Self::THOROUGH
         } else {
             Self::SOUND
         }
     }
-
-    /// For plans.
-    pub(super) fn diving(fleet: &Fleet) -> Self {
-        if is_small(fleet) {
-            Self::DIVING_SLOWLY
-        } else {
-            Self::DIVING
-        }
-    }
-}
-
-fn is_small(fleet: &Fleet) -> bool {
-    fleet.classes.len() * fleet.services.len() <= SMALL
 }
 
 /// Adds improving columns until there are none, work runs out, or the rounds do.
 ///
-/// Columns are priced between the duals and the point priced at before (Neame 1999): the duals of a master with few columns jump about. Where
-/// nothing improves there, they are priced at the duals themselves.
+/// Columns are priced between the duals and a centre, the point that proved most so far (Wentges 1997): the duals of a master with few columns
+/// jump about. Where nothing improves there, they are priced at the duals themselves. The centre is handed on to the next generation.
 pub(super) fn generate(
     fleet: &Fleet,
     master: &mut Master,
@@ -90,22 +85,25 @@ pub(super) fn generate(
     meter: &Meter,
 ) -> Option<(Relaxed, usize)> {
     let mut last = None;
+    let mut reached = f64::NEG_INFINITY;
     let mut idle = vec![0; fleet.classes.len()];
-    let mut priced_at: Option<Vec<f64>> = None;
     for round in 0..effort.rounds {
         let Some(relaxed) = master.relax(meter) else {
             break;
         };
         meter.spend((relaxed.iterations + 50) * (1 + relaxed.rows.len() as u64 / 20));
-        let between = priced_at.filter(|_| relaxed.broken <= 1e-6);
-        let between = between.map(|before| mixed(&before, &relaxed.rows));
+        let is_trusted = round == 0 || reached > TRUSTED * relaxed.objective;
+        let centre = (master.centre.as_ref()).filter(|_| relaxed.broken <= 1e-6 && is_trusted);
+        let between = centre.map(|centre| mixed(centre, &relaxed.rows));
         let mut progress = Progress::default();
         if let Some(rows) = &between {
             let duals = master.duals(rows);
             let first = &effort.pricing[..1];
             progress = improve(fleet, master, &duals, floors, first, &mut idle, meter);
         }
-        priced_at = between.filter(|_| progress.added);
+        if let Some(rows) = between {
+            move_centre(master, &mut reached, &progress, &rows);
+        }
         if !progress.added {
             let duals = &relaxed.duals;
             progress = improve(
@@ -117,19 +115,31 @@ pub(super) fn generate(
                 &mut idle,
                 meter,
             );
+            move_centre(master, &mut reached, &progress, &relaxed.rows);
         }
-        priced_at = priced_at.or_else(|| Some(relaxed.rows.clone()));
+        let apart = (relaxed.objective - reached) / relaxed.objective.abs();
+        let is_close = effort.close > 0.0 && relaxed.broken <= 1e-6 && apart <= effort.close;
         last = Some((relaxed, round + 1));
-        if !progress.added || progress.beyond <= effort.enough || !meter.goes_on() {
+        let is_enough = progress.beyond <= effort.enough || is_close;
+        if !progress.added || is_enough || !meter.goes_on() {
             break;
         }
     }
     last
 }
 
-/// Between where columns were priced before and the duals.
-fn mixed(before: &[f64], duals: &[f64]) -> Vec<f64> {
-    let both = before.iter().zip(duals);
+/// Makes duals the centre where they prove more than the best so far.
+fn move_centre(master: &mut Master, reached: &mut f64, progress: &Progress, rows: &[f64]) {
+    let here = progress.reached(master.value(rows));
+    if here > *reached || master.centre.is_none() {
+        *reached = here;
+        master.centre = Some(rows.to_vec());
+    }
+}
+
+/// Between the centre and the duals.
+fn mixed(centre: &[f64], duals: &[f64]) -> Vec<f64> {
+    let both = centre.iter().zip(duals);
     both.map(|(before, dual)| SMOOTHING * before + (1.0 - SMOOTHING) * dual)
         .collect()
 }
@@ -139,6 +149,17 @@ struct Progress {
     added: bool,
     /// By what share of its price a node may be worth more than that, as far as all are known.
     beyond: f64,
+    /// The same where classes that had no improving pattern lately are taken to have none.
+    about: f64,
+    /// By how much services' columns improve, together, USD/h.
+    deficit: f64,
+}
+
+impl Progress {
+    /// About the bound at duals whose objective has a value.
+    fn reached(&self, value: f64) -> f64 {
+        lowered(value - self.deficit, self.about)
+    }
 }
 
 impl Default for Progress {
@@ -146,8 +167,16 @@ impl Default for Progress {
         Self {
             added: false,
             beyond: f64::INFINITY,
+            about: f64::INFINITY,
+            deficit: 0.0,
         }
     }
+}
+
+/// About what a value of the objective proves when duals are lowered until nodes that may be worth more than their price, by a share of it, are
+/// not (Farley 1990).
+fn lowered(value: f64, beyond: f64) -> f64 {
+    value - value.abs() * (1.0 - 1.0 / (1.0 + beyond))
 }
 
 /// Adds columns that improve at some duals. Classes that had none lately are priced only when no other has one.
@@ -162,8 +191,9 @@ fn improve(
 ) -> Progress {
     let weight = master.price_weight();
     let mut progress = Progress::default();
-    for choice in improving_columns(fleet, duals, weight, floors) {
+    for (choice, by) in improving_columns(fleet, duals, weight, floors) {
         progress.added |= master.add(choice);
+        progress.deficit += by;
     }
     let only_patterns = !progress.added;
     let problems = Pricing {
@@ -186,6 +216,7 @@ fn improve(
                 progress.added |= master.add(choice);
             }
         }
+        progress.about = progress.about.min(beyond);
         if only_patterns && classes.len() == all.len() {
             progress.beyond = beyond;
         }
@@ -197,7 +228,7 @@ fn improve(
 }
 
 /// Lowers the duals of the leaf until no new node is worth more than it costs: one that seems to pay counts in the bound as often as it could be
-/// bought.
+/// bought. Returns about what they prove then, USD/h.
 pub(super) fn lower(
     fleet: &Fleet,
     relaxed: &mut Relaxed,
@@ -205,7 +236,7 @@ pub(super) fn lower(
     floors: &Floors,
     effort: Effort,
     meter: &Meter,
-) {
+) -> f64 {
     let pricing = Pricing {
         fleet,
         duals: &relaxed.duals,
@@ -213,16 +244,27 @@ pub(super) fn lower(
         floors,
     };
     let new: Vec<usize> = (0..fleet.offerings.len()).collect();
-    let (tolerance, most_nodes) = effort.pricing[effort.pricing.len() - 1];
-    let priced = pricing.priced(&new, tolerance, most_nodes, meter);
-    let beyond = priced
-        .into_iter()
-        .map(|priced| priced.beyond)
-        .fold(0.0, f64::max);
-    relaxed.duals.lower(beyond);
+    // Where time runs out, what was known before is not as close, but known.
+    let mut least = f64::INFINITY;
+    for (tolerance, most_nodes) in effort.pricing {
+        let priced = pricing.priced(&new, *tolerance, *most_nodes, meter);
+        let beyond = priced.into_iter().map(|priced| priced.beyond);
+        least = least.min(beyond.fold(0.0, f64::max));
+        if !meter.is_in_time() {
+            break;
+        }
+    }
+    relaxed.duals.lower(least);
+    lowered(relaxed.objective, least)
 }
 
-fn improving_columns(fleet: &Fleet, duals: &Duals, weight: f64, floors: &Floors) -> Vec<Choice> {
+/// The cheapest column of every service where that improves, and by how much.
+fn improving_columns(
+    fleet: &Fleet,
+    duals: &Duals,
+    weight: f64,
+    floors: &Floors,
+) -> Vec<(Choice, f64)> {
     let improving = |(s, service): (usize, &Service)| {
         let prices = Prices {
             cells: &duals.pods[s],
@@ -240,7 +282,7 @@ fn improving_columns(fleet: &Fleet, duals: &Duals, weight: f64, floors: &Floors)
         } else {
             column
         };
-        Some(Choice::Service(s, column))
+        Some((Choice::Service(s, column), duals.convexity[s] - value))
     };
     fleet
         .services

@@ -65,6 +65,8 @@ pub(crate) struct Master<'a> {
     pub(crate) choices: Vec<Choice>,
     columns: Vec<Col>,
     known: BTreeSet<Choice>,
+    /// A dual of every row near which columns are priced: those of the best bound so far.
+    pub(crate) centre: Option<Vec<f64>>,
     /// What the caller's clock showed when HiGHS was asked first.
     first_asked_at: Option<f64>,
 }
@@ -122,6 +124,7 @@ impl<'a> Master<'a> {
             choices: Vec::new(),
             columns: Vec::new(),
             known: BTreeSet::new(),
+            centre: None,
             first_asked_at: None,
         };
         for c in 0..fleet.commitments.len() {
@@ -232,6 +235,8 @@ impl<'a> Master<'a> {
             let first = *self.first_asked_at.get_or_insert(clock);
             model.set_option("time_limit", first - clock + left.max(0.0));
         }
+        // Primal where only columns came, dual where bounds changed.
+        model.set_option("simplex_strategy", 0);
         let solved = model.try_solve().ok()?;
         if solved.status() == HighsModelStatus::ReachedTimeLimit {
             meter.cut();
@@ -254,10 +259,55 @@ impl<'a> Master<'a> {
         }
     }
 
+    /// The dual objective, as far as no choice's weight is bounded from below.
+    pub(crate) fn value(&self, y: &[f64]) -> f64 {
+        let within = |y: f64, (low, high): (f64, f64)| {
+            let bound = if y > 0.0 { low } else { high };
+            if bound.is_finite() { y * bound } else { 0.0 }
+        };
+        let rows = self.kinds.iter().zip(y);
+        let rows: f64 = rows
+            .map(|(kind, y)| within(*y, bounds(self.fleet, *kind)))
+            .sum();
+        let counts = self.counts.iter().map(|(counted, (_, (least, most)))| {
+            let most = if *most == u32::MAX {
+                f64::INFINITY
+            } else {
+                f64::from(*most)
+            };
+            within(
+                y[self.index[&Kind::Count(*counted)]],
+                (f64::from(*least), most),
+            )
+        });
+        let commitments = (0..self.fleet.commitments.len()).map(|c| {
+            let (cost, entries) = self.commitment(c);
+            let reduced = entries
+                .iter()
+                .fold(cost, |cost, (i, value)| cost - y[*i] * value);
+            reduced.min(0.0) * f64::from(self.fleet.commitments[c].nodes)
+        });
+        rows + counts.sum::<f64>() + commitments.sum::<f64>()
+    }
+
     /// Multipliers from a dual of every row.
     pub(crate) fn duals(&self, y: &[f64]) -> Duals {
         let fleet = self.fleet;
-        let at = |kind: Kind| self.index.get(&kind).map_or(0.0, |i| y[*i]);
+        let at = |kind: Kind| {
+            let y = self.index.get(&kind).map_or(0.0, |i| y[*i]);
+            match kind {
+                // Without a least number there is nothing to pay a node for; of an offering without patterns it may be any price.
+                Kind::Count(counted)
+                    if self
+                        .counts
+                        .get(&counted)
+                        .is_some_and(|(_, range)| range.0 == 0) =>
+                {
+                    y.min(0.0)
+                }
+                _ => y,
+            }
+        };
         let nonnegative = |kind: Kind| (-at(kind)).max(0.0);
         let services = 0..fleet.services.len();
         let cells = 2 * fleet.zones.len();

@@ -18,10 +18,13 @@ pub use column::Column;
 pub(crate) use column::{Prices, cheapest, within_spot_share};
 pub(crate) use pricing::{Filling, Precision, pattern};
 
+use std::collections::BTreeMap;
+
 use branch::{Goal, Tree};
 use floors::Floors;
 use generate::{Effort, generate};
 use master::{Choice, Duals, Master, Objective, Relaxed};
+use pricing::most_that_fits;
 
 use crate::cost::cost;
 use crate::fleet::Fleet;
@@ -30,8 +33,17 @@ use crate::packing::{self, Demand, Values};
 use crate::placement::Placement;
 use crate::plan::Leaf;
 
-/// Further dives for plans in whole numbers, as the leaf's rank and the first decision's: one dive alone is easily led astray.
-const DIVES: [(usize, usize); 3] = [(0, 1), (1, 0), (0, 2)];
+/// Further dives for plans in whole numbers, as the leaf's rank and the first decision's: any one is easily led astray.
+const DIVES: [(usize, usize); 8] = [
+    (0, 1),
+    (1, 0),
+    (0, 2),
+    (2, 0),
+    (1, 1),
+    (0, 3),
+    (2, 1),
+    (1, 2),
+];
 /// A plan that costs no more than this times the relaxation is close enough to look for no other.
 const CLOSE: f64 = 1.001;
 /// Leaves of the tree before plans in whole numbers are looked for.
@@ -52,7 +64,7 @@ pub struct Relaxation {
     pub columns: Vec<Vec<(Column, f64)>>,
     /// True when the linear programme itself has no solution, which the leaf with zero prices may prove.
     pub infeasible: bool,
-    /// Rounds of generation.
+    /// Rounds of generation for it.
     pub rounds: usize,
 }
 
@@ -97,12 +109,22 @@ pub fn solve<'a>(
     let penalty = penalty(fleet);
     let mut master = Master::new(fleet, Objective::Cost { penalty })?;
     seed(fleet, &mut master, starts)?;
-    let (mut tree, root) = Tree::root(fleet, &mut master, &meter.stage(ROOT_SHARE))?;
+    let quick = first(fleet, &mut master, most_leaves, meter)?;
+    let mut placements = quick.placements;
+    let mut rounds = quick.tree.rounds;
+    let effort = Effort::bounding(fleet);
+    let root = Tree::root(fleet, &mut master, effort, &meter.stage(ROOT_SHARE));
+    rounds += root.as_ref().map_or(0, |(tree, _)| tree.rounds);
+    // Cut short, its multipliers may prove less than those of the first one.
+    let (mut tree, root) = root
+        .filter(|(tree, _)| {
+            quick.root.broken > 1e-6 || tree.bound_usd_per_hour() > quick.root_usd_per_hour
+        })
+        .unwrap_or((quick.tree, quick.root));
     let leaf = root.duals.leaf.clone();
     let infeasible = root.broken > 1e-6;
     let mut relaxed = root;
-    let mut placements = Vec::new();
-    if !infeasible {
+    if !infeasible && meter.goes_on() {
         tree.grow(
             fleet,
             &mut master,
@@ -113,7 +135,7 @@ pub fn solve<'a>(
         relaxed = tree
             .relaxed(0, fleet, &mut master, meter)
             .unwrap_or(relaxed);
-        placements = whole(fleet, &mut master, &relaxed, 0, meter);
+        placements.extend(whole(fleet, &mut master, &relaxed, 0, meter));
         let least = relaxed.objective + fleet.sunk_usd_per_hour();
         for (rank, detour) in DIVES {
             let costs = placements
@@ -123,7 +145,8 @@ pub fn solve<'a>(
                 break;
             }
             if let Some(of_leaf) = tree.relaxed(rank, fleet, &mut master, meter) {
-                placements.extend(whole(fleet, &mut master, &of_leaf, detour, meter));
+                let found = whole(fleet, &mut master, &of_leaf, detour, meter);
+                placements.extend(found);
             }
         }
     }
@@ -132,7 +155,7 @@ pub fn solve<'a>(
         values: Values::of_duals(fleet, &relaxed.duals.pods, &relaxed.duals.moves),
         columns: weighted_columns(fleet, &master, &relaxed),
         infeasible,
-        rounds: tree.rounds,
+        rounds,
     };
     Some(Exact {
         relaxation,
@@ -141,6 +164,39 @@ pub fn solve<'a>(
         fleet,
         master,
         tree,
+    })
+}
+
+/// A relaxation and plans that take little time.
+struct First {
+    tree: Tree,
+    root: Relaxed,
+    /// About what the root's multipliers prove, USD/h.
+    root_usd_per_hour: f64,
+    placements: Vec<Placement>,
+}
+
+/// The first plans: everything once and in a hurry. Its columns are there for what follows.
+fn first(fleet: &Fleet, master: &mut Master, most_leaves: usize, meter: &Meter) -> Option<First> {
+    let (mut tree, root) = Tree::root(fleet, master, Effort::QUICK, &meter.stage(ROOT_SHARE))?;
+    let root_usd_per_hour = tree.bound_usd_per_hour();
+    let mut placements = Vec::new();
+    if root.broken <= 1e-6 && meter.goes_on() {
+        let leaves = CONSISTENT_LEAVES.min(most_leaves);
+        {
+            let stage = meter.stage(CONSISTENT_SHARE);
+            let portion = stage.portion(CONSISTENT_SHARE);
+            tree.grow(fleet, master, Goal::Consistent, leaves, &portion);
+        }
+        let relaxed = tree.relaxed(0, fleet, master, meter);
+        let relaxed = relaxed.as_ref().unwrap_or(&root);
+        placements = whole(fleet, master, relaxed, 0, meter);
+    }
+    Some(First {
+        tree,
+        root,
+        root_usd_per_hour,
+        placements,
     })
 }
 
@@ -191,11 +247,47 @@ fn seed(fleet: &Fleet, master: &mut Master, starts: &[Placement]) -> Option<()> 
             master.add(Choice::Service(s, column));
         }
         master.add(Choice::Service(s, column));
+        // One without spot nodes limits what these may seem to cost.
+        let without_spot = Prices {
+            spot: values.pods[s].iter().map(|usd| usd.abs()).sum::<f64>() + 1.0,
+            ..prices
+        };
+        if let Some((_, column)) = cheapest(fleet, service, &without_spot, (0, u32::MAX)) {
+            master.add(Choice::Service(s, column));
+        }
     }
+    fill_alone(fleet, master);
     for placement in starts {
         add_placement(fleet, master, placement);
     }
     Some(())
+}
+
+/// New nodes with pods of one service alone, in every cell those where a pod is cheapest: they limit what a pod may seem to be worth.
+fn fill_alone(fleet: &Fleet, master: &mut Master) {
+    let sized = Floors::none(fleet).sized;
+    for (s, service) in fleet.services.iter().enumerate() {
+        let (size, limit) = (service.pod_size(sized[s]), service.node_limit(sized[s]));
+        let mut cheapest: BTreeMap<usize, (f64, usize, u32)> = BTreeMap::new();
+        for (class, offering) in fleet.offerings.iter().enumerate() {
+            let new = &fleet.classes[class];
+            let pods = most_that_fits(&new.capacity, &size)
+                .min(limit)
+                .min(new.most[s]);
+            let usd = offering.usd_per_hour / f64::from(pods);
+            let best = cheapest
+                .entry(offering.cell)
+                .or_insert((f64::INFINITY, 0, 0));
+            if usd < best.0 {
+                *best = (usd, class, pods);
+            }
+        }
+        for (_, class, count) in cheapest.into_values().filter(|(_, _, pods)| *pods > 0) {
+            let mut pods = vec![0; fleet.services.len()];
+            pods[s] = count;
+            master.add(Choice::Pattern(class, pods));
+        }
+    }
 }
 
 fn add_placement(fleet: &Fleet, master: &mut Master, placement: &Placement) {

@@ -233,7 +233,7 @@ fn keep_binding(items: &mut [Item], room: &mut Vec<u64>) {
 }
 
 /// How many pods of a size fit into the room.
-fn most_that_fits(room: &[u64], size: &[u64]) -> u32 {
+pub(super) fn most_that_fits(room: &[u64], size: &[u64]) -> u32 {
     let fits = size
         .iter()
         .zip(room)

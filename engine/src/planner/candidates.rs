@@ -49,6 +49,8 @@ mod share {
     pub(super) const COLUMNS: f64 = 0.85;
     /// Of that, before these plans are improved.
     pub(super) const GENERATION: f64 = 0.9;
+    /// The same where work ends the run: improving takes little time but much work, for that work is counted as it comes.
+    pub(super) const GENERATION_WORK: f64 = 0.75;
     /// The samplers.
     pub(super) const SAMPLERS: f64 = 0.5;
     /// Of that, before their samples are improved.
@@ -324,6 +326,7 @@ impl<'a> Table<'a> {
         let before = meter.used();
         let solved = caught(|| {
             let meter = meter.stage(share::GENERATION);
+            let meter = meter.portion(share::GENERATION_WORK);
             exact::solve(self.fleet, starts, self.settings.most_leaves, &meter)
         });
         let Some(solved) = solved else {
@@ -480,9 +483,16 @@ impl<'a> Table<'a> {
             .collect()
     }
 
-    /// Most states of a register whose angles are searched within its share of the seconds left.
+    /// Most states of a register whose angles are searched within its share of the work and of the seconds left.
     fn most_states(&self, meter: &Meter) -> usize {
-        let most = self.settings.most_states;
+        // Steps of an angle search pass over two states, forth and back.
+        let steps = self.settings.evaluations.saturating_add(2);
+        let passes = (self.settings.depth.saturating_add(1)).saturating_mul(6 * steps);
+        let of_work = meter.work_left().map_or(usize::MAX, |left| {
+            let amplitudes = left / 2 * sampling::AMPLITUDES_A_UNIT;
+            usize::try_from(amplitudes).unwrap_or(usize::MAX) / passes.max(1)
+        });
+        let most = self.settings.most_states.min(of_work.max(16));
         let Some(left) = meter.seconds_left() else {
             return most;
         };

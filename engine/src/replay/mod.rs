@@ -48,7 +48,7 @@ pub struct Settings {
     pub control: control::Settings,
     /// Ketscale's planner.
     pub planner: planner::Settings,
-    /// Most work units of one plan of Ketscale. Default 100,000, about a tenth of a second.
+    /// Most work units of one plan of Ketscale. Default 300,000, about half a second.
     pub work_limit: u64,
     /// Seconds from one cycle of Ketscale's control loop to the next, > 0. Default 60.
     pub cycle_seconds: f64,
@@ -61,7 +61,7 @@ impl Default for Settings {
             node_autoscaler: Tool::Karpenter,
             control: control::Settings::default(),
             planner: planner::Settings::default(),
-            work_limit: 100_000,
+            work_limit: 300_000,
             cycle_seconds: 60.0,
         }
     }
