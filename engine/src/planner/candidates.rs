@@ -49,7 +49,7 @@ mod share {
     pub(super) const COLUMNS: f64 = 0.85;
     /// Of that, before these plans are improved.
     pub(super) const GENERATION: f64 = 0.9;
-    /// The same where work ends the run: improving takes little time but much work, for that work is counted as it comes.
+    /// The same of the work, where that ends the run: improving the example's plans takes about 75,000 units.
     pub(super) const GENERATION_WORK: f64 = 0.75;
     /// The samplers.
     pub(super) const SAMPLERS: f64 = 0.5;
@@ -487,7 +487,8 @@ impl<'a> Table<'a> {
     fn most_states(&self, meter: &Meter) -> usize {
         // Steps of an angle search pass over two states, forth and back.
         let steps = self.settings.evaluations.saturating_add(2);
-        let passes = (self.settings.depth.saturating_add(1)).saturating_mul(6 * steps);
+        let layers = self.settings.depth.saturating_add(1);
+        let passes = layers.saturating_mul(steps).saturating_mul(6);
         let of_work = meter.work_left().map_or(usize::MAX, |left| {
             let amplitudes = left / 2 * sampling::AMPLITUDES_A_UNIT;
             usize::try_from(amplitudes).unwrap_or(usize::MAX) / passes.max(1)
