@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fleet::Fleet;
 use crate::limits::Meter;
 use crate::placement::Placement;
-use crate::scheduler;
+use crate::scheduler::{self, Queue};
 use crate::standing::{Change, Node, Standing};
 
 /// Work units in which pods are shifted to please the scheduler.
@@ -139,10 +139,10 @@ impl<'a> Search<'a> {
         let placement = self.standing.placement();
         let first = self.failed_order;
         let orders = std::iter::once(first).chain((0..scheduler::ORDERS).filter(|o| *o != first));
+        let queue = Queue::new(self.fleet, &placement);
         for order in orders {
-            self.meter.spend(scheduler::work(&placement));
-            let replay = scheduler::replay(self.fleet, &placement, order);
-            if !replay.pending.is_empty() {
+            self.meter.spend(queue.work());
+            if !queue.pending(order).is_empty() {
                 self.failed_order = order;
                 return false;
             }
@@ -157,10 +157,11 @@ impl<'a> Search<'a> {
         if let Some(before) = before {
             orders.sort_by_key(|order| !before.orders.contains(order));
         }
+        let queue = Queue::new(self.fleet, &placement);
         let mut pending = Pending::default();
         for order in orders {
-            self.meter.spend(scheduler::work(&placement));
-            for (service, pods) in scheduler::replay(self.fleet, &placement, order).pending {
+            self.meter.spend(queue.work());
+            for (service, pods) in queue.pending(order) {
                 pending.total += pods;
                 pending.orders.insert(order);
                 *pending.services.entry(service).or_insert(0) += pods;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::arrival::{Pod, planned};
-use super::{ORDERS, Outcome, run, work};
+use super::arrival::Pod;
+use super::{ORDERS, Outcome, Queue};
 use crate::cost::{self, cost};
 use crate::feasibility::is_feasible;
 use crate::fleet::Fleet;
@@ -47,8 +47,9 @@ struct Replays<'a> {
 impl<'a> Replays<'a> {
     /// Whether every order leaves no pod pending; `None` when that could not be seen to its end.
     fn all_pass(&self, placement: &Placement) -> Option<bool> {
+        let queue = Queue::new(self.fleet, placement);
         for seed in 0..ORDERS {
-            if !self.outcome(placement, seed)?.pending.is_empty() {
+            if !self.outcome(&queue, seed)?.pending.is_empty() {
                 return Some(false);
             }
         }
@@ -56,17 +57,12 @@ impl<'a> Replays<'a> {
     }
 
     /// The end of one replay; `None` when the meter has run out.
-    fn outcome(&self, placement: &Placement, seed: u64) -> Option<Outcome<'a>> {
+    fn outcome(&self, queue: &Queue<'a>, seed: u64) -> Option<Outcome<'a>> {
         if !self.meter.goes_on() {
             return None;
         }
-        self.meter.spend(work(placement));
-        Some(run(
-            self.fleet,
-            placement,
-            &planned(self.fleet, placement),
-            seed,
-        ))
+        self.meter.spend(queue.work());
+        Some(queue.run(seed))
     }
 
     /// The cheapest schedulable arrangement that the scheduler itself made of these nodes, feasible and at most as costly as `limit`.
@@ -80,9 +76,10 @@ impl<'a> Replays<'a> {
             // Nothing stays anywhere, so the arrangement has no influence on the replay.
             return None;
         }
+        let queue = Queue::new(fleet, placement);
         let mut candidates = Vec::new();
         for seed in 0..ORDERS {
-            let outcome = self.outcome(placement, seed)?;
+            let outcome = self.outcome(&queue, seed)?;
             let arranged = outcome.nodes.placement();
             let usd_per_hour = cost(fleet, &arranged).total_usd_per_hour;
             let is_known = candidates.iter().any(|(_, other)| *other == arranged);
@@ -105,9 +102,10 @@ impl<'a> Replays<'a> {
     fn grow(&self, mut placement: Placement) -> Option<Placement> {
         let fleet = self.fleet;
         let (mut passed, mut stalls) = (0, 0);
+        let mut queue = Queue::new(fleet, &placement);
         for seed in (0..ORDERS).cycle() {
             loop {
-                let Outcome { pending, nodes } = self.outcome(&placement, seed)?;
+                let Outcome { pending, nodes } = self.outcome(&queue, seed)?;
                 if pending.is_empty() {
                     break;
                 }
@@ -121,6 +119,7 @@ impl<'a> Replays<'a> {
                     return None;
                 }
                 placement = larger;
+                queue = Queue::new(fleet, &placement);
             }
             passed += 1;
             if passed >= ORDERS {
@@ -148,7 +147,10 @@ impl<'a> Replays<'a> {
             larger.next()
         });
         for larger in allowed.take(TRIALS) {
-            let left = self.outcome(&larger, seed)?.pending.len();
+            let left = self
+                .outcome(&Queue::new(self.fleet, &larger), seed)?
+                .pending
+                .len();
             if left < pending {
                 return Some((larger, left));
             }

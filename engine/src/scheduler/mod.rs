@@ -26,7 +26,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::fleet::Fleet;
-use crate::placement::{Group, Placement};
+use crate::placement::Placement;
 
 use arrival::Pod;
 pub use enlarge::make_schedulable;
@@ -47,23 +47,11 @@ pub struct Replay {
 
 /// Places the planned pods on the planned nodes as the stock scheduler would, in an order drawn from `seed`.
 pub fn replay(fleet: &Fleet, placement: &Placement, seed: u64) -> Replay {
-    let outcome = run(fleet, placement, &arrival::planned(fleet, placement), seed);
-    let mut pending = BTreeMap::new();
-    outcome
-        .pending
-        .iter()
-        .for_each(|pod| *pending.entry(pod.service).or_insert(0) += 1);
+    let outcome = Queue::new(fleet, placement).run(seed);
     Replay {
-        pending: pending.into_iter().collect(),
+        pending: outcome.by_service(),
         placement: outcome.nodes.placement(),
     }
-}
-
-/// About the work units of one replay: every pod looks at every group of equal nodes.
-pub(crate) fn work(placement: &Placement) -> u64 {
-    let pods = |group: &Group| u64::from(group.count * group.pods.iter().sum::<u32>());
-    let pods: u64 = placement.groups.iter().map(pods).sum();
-    1 + pods * placement.groups.len() as u64 / 50
 }
 
 /// The end of a replay.
@@ -72,25 +60,57 @@ struct Outcome<'a> {
     nodes: Nodes<'a>,
 }
 
-/// Replays `planned[service][cluster]` pods on the nodes of `placement`, whose pods say which ones stay.
-fn run<'a>(
+impl Outcome<'_> {
+    /// Pods that found no node, by index of their service, ascending.
+    fn by_service(&self) -> Vec<(usize, u32)> {
+        let mut pending = BTreeMap::new();
+        for pod in &self.pending {
+            *pending.entry(pod.service).or_insert(0) += 1;
+        }
+        pending.into_iter().collect()
+    }
+}
+
+/// Pods that wait for nodes, to be replayed in any order.
+pub(crate) struct Queue<'a> {
     fleet: &'a Fleet,
-    placement: &Placement,
-    planned: &[Vec<u32>],
-    seed: u64,
-) -> Outcome<'a> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut nodes = Nodes::with_staying(fleet, placement);
-    let mut pending = arrival::in_order(
-        fleet,
-        arrival::arriving(fleet, placement, planned),
-        &mut rng,
-    );
-    loop {
-        let tried = pending.len();
-        pending = bind(&mut nodes, &pending, &mut rng);
-        if pending.is_empty() || pending.len() == tried {
-            return Outcome { pending, nodes };
+    pods: Vec<Pod>,
+    nodes: Nodes<'a>,
+}
+
+impl<'a> Queue<'a> {
+    /// The planned pods but for those that stay where they are.
+    pub(crate) fn new(fleet: &'a Fleet, placement: &Placement) -> Self {
+        let planned = arrival::planned(fleet, placement);
+        let pods = arrival::arriving(fleet, placement, &planned);
+        let services = pods.iter().map(|pod| pod.service).collect();
+        Self {
+            fleet,
+            nodes: Nodes::with_staying(fleet, placement, &services),
+            pods,
+        }
+    }
+
+    /// About the work units of one replay.
+    pub(crate) fn work(&self) -> u64 {
+        1 + self.pods.len() as u64 / 10
+    }
+
+    /// Pods that find no node in the order of a seed, by index of their service, ascending.
+    pub(crate) fn pending(&self, seed: u64) -> Vec<(usize, u32)> {
+        self.run(seed).by_service()
+    }
+
+    fn run(&self, seed: u64) -> Outcome<'a> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut nodes = self.nodes.clone();
+        let mut pending = arrival::in_order(self.fleet, self.pods.clone(), &mut rng);
+        loop {
+            let tried = pending.len();
+            pending = bind(&mut nodes, &pending, &mut rng);
+            if pending.is_empty() || pending.len() == tried {
+                return Outcome { pending, nodes };
+            }
         }
     }
 }

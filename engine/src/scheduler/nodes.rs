@@ -1,6 +1,8 @@
 //! The nodes while pods are bound to them: filters and score.
 
 use std::collections::BTreeSet;
+use std::mem;
+use std::ops::Range;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -12,7 +14,12 @@ use crate::placement::{Group, Placement};
 /// The highest score of a node, `framework.MaxNodeScore` upstream.
 const MAX_NODE_SCORE: u64 = 100;
 
-/// Nodes with the pods bound so far. Equal nodes stand together, so that thousands of them cost no more than their distinct fillings.
+/// Nodes with the pods bound so far.
+///
+/// Nodes only fill up, so a node's score for a service never rises, and what forbids it a pod stays, but for the skew of zones. So each service
+/// keeps the nodes of a zone by the last score that it saw of them, and looks again only at nodes that it draws from the best: one
+/// that has become worse goes back where it belongs, and another is drawn. A pod then costs a few looks, however many nodes there are.
+#[derive(Clone)]
 pub(super) struct Nodes<'a> {
     fleet: &'a Fleet,
     /// For each class, whether new pods may be bound there: false on cordoned nodes.
@@ -23,89 +30,194 @@ pub(super) struct Nodes<'a> {
     in_zone: Vec<Vec<u32>>,
     /// Positions of CPU and memory among the resources.
     scored: [usize; 2],
-    fillings: Vec<Filling>,
+    nodes: Vec<Node>,
+    /// For each service that pods arrive of, and each zone, the nodes that may take them.
+    candidates: Vec<Vec<Candidates>>,
+    /// Zones that a pod may go to, kept for its memory.
+    zones: Vec<usize>,
 }
 
-/// Equal nodes with equal pods.
+/// A node.
 #[derive(Clone)]
-struct Filling {
+struct Node {
     class: usize,
-    count: u32,
-    pods: Vec<u32>,
+    /// Service and how many pods, none of them 0.
+    pods: Vec<(usize, u32)>,
     /// What the pods of services request, one entry a requested dimension.
     requested: Vec<u64>,
 }
 
+impl Node {
+    fn empty(fleet: &Fleet, class: usize) -> Self {
+        Self {
+            class,
+            pods: Vec::new(),
+            requested: vec![0; fleet.requested_dimensions()],
+        }
+    }
+
+    /// With the planned pods that are there already.
+    fn with_staying(fleet: &Fleet, group: &Group) -> Self {
+        let mut node = Self::empty(fleet, group.class);
+        let now = &fleet.classes[group.class].now;
+        for (s, (planned, now)) in group.pods.iter().zip(now).enumerate() {
+            node.add(fleet, s, *planned.min(now));
+        }
+        node
+    }
+
+    fn add(&mut self, fleet: &Fleet, s: usize, more: u32) {
+        if more == 0 {
+            return;
+        }
+        match self.pods.iter_mut().find(|(other, _)| *other == s) {
+            Some((_, pods)) => *pods += more,
+            None => self.pods.push((s, more)),
+        }
+        for (sum, one) in self.requested.iter_mut().zip(&fleet.services[s].request) {
+            *sum = sum.saturating_add(one.saturating_mul(u64::from(more)));
+        }
+    }
+
+    fn pods_of(&self, s: usize) -> u32 {
+        let found = self.pods.iter().find(|(other, _)| *other == s);
+        found.map_or(0, |(_, pods)| *pods)
+    }
+}
+
+/// The nodes of a zone that may take a pod of a service, by a score that is theirs or above it.
+#[derive(Clone, Default)]
+struct Candidates {
+    /// Nodes by ascending score, first those that can take no more.
+    nodes: Vec<u32>,
+    /// Where the nodes of each score begin; none where there is no node.
+    begins: Vec<u32>,
+}
+
+impl Candidates {
+    /// Nodes with their scores.
+    fn new(mut scored: Vec<(usize, u32)>) -> Self {
+        scored.sort_unstable();
+        let Some((highest, _)) = scored.last() else {
+            return Self::default();
+        };
+        let begins =
+            (0..=*highest).map(|score| scored.partition_point(|(other, _)| *other < score));
+        Self {
+            begins: begins.map(|at| at as u32).collect(),
+            nodes: scored.into_iter().map(|(_, node)| node).collect(),
+        }
+    }
+
+    /// The highest score, of which there are nodes.
+    fn best(&self) -> Option<usize> {
+        self.begins.len().checked_sub(1)
+    }
+
+    /// The nodes of the highest score.
+    fn of_best(&self) -> &[u32] {
+        self.begins
+            .last()
+            .map_or(&[], |begin| &self.nodes[*begin as usize..])
+    }
+
+    /// Takes a node of the highest score down to the score it has now, or out.
+    fn relegate(&mut self, at: usize, score: Option<usize>) {
+        let Some(best) = self.best() else { return };
+        let mut at = self.begins[best] as usize + at;
+        for begin in self.begins[score.map_or(0, |score| score + 1)..]
+            .iter_mut()
+            .rev()
+        {
+            // It becomes the first of those above, which then begin after it.
+            self.nodes.swap(at, *begin as usize);
+            at = *begin as usize;
+            *begin += 1;
+        }
+        while self
+            .begins
+            .last()
+            .is_some_and(|begin| *begin as usize == self.nodes.len())
+        {
+            self.begins.pop();
+        }
+    }
+}
+
 impl<'a> Nodes<'a> {
-    /// The planned nodes with the pods that stay on them.
-    pub(super) fn with_staying(fleet: &'a Fleet, placement: &Placement) -> Self {
+    /// The planned nodes with the pods that stay on them, for the services that more pods arrive of.
+    pub(super) fn with_staying(
+        fleet: &'a Fleet,
+        placement: &Placement,
+        arriving: &BTreeSet<usize>,
+    ) -> Self {
         let services = fleet.services.len();
         let position = |name: &str| fleet.resources.iter().position(|r| r == name).unwrap_or(0);
-        let mut nodes = Self {
+        let mut all = Self {
             fleet,
             schedulable: schedulable(fleet),
             domains: vec![BTreeSet::new(); services],
             in_zone: vec![vec![0; fleet.zones.len()]; services],
             scored: [position("cpu"), position("memory")],
-            fillings: Vec::new(),
+            nodes: Vec::new(),
+            candidates: vec![Vec::new(); services],
+            zones: Vec::new(),
         };
+        let mut equal: Vec<(Node, Range<u32>)> = Vec::new();
         for group in placement.groups.iter().filter(|group| group.count > 0) {
-            let now = &fleet.classes[group.class].now;
-            let pods: Vec<u32> = group
-                .pods
-                .iter()
-                .zip(now)
-                .map(|(planned, now)| *planned.min(now))
-                .collect();
-            nodes.add(group.class, group.count, pods);
+            let node = Node::with_staying(fleet, group);
+            let first = all.nodes.len() as u32;
+            all.add(&node, group.count);
+            equal.push((node, first..first + group.count));
         }
-        nodes
+        for s in arriving {
+            all.candidates[*s] = all.candidates_of(*s, &equal);
+        }
+        all
     }
 
-    fn add(&mut self, class: usize, count: u32, pods: Vec<u32>) {
-        let offering = self.fleet.offering_of(class);
-        let mut requested = vec![0_u64; self.fleet.requested_dimensions()];
-        for (s, service) in self.fleet.services.iter().enumerate() {
-            let taken = service
-                .request
-                .iter()
-                .map(|one| one.saturating_mul(u64::from(pods[s])));
-            requested
-                .iter_mut()
-                .zip(taken)
-                .for_each(|(sum, taken)| *sum = sum.saturating_add(taken));
-            if offering.eligible[s] {
-                self.domains[s].insert(offering.zone);
-                self.in_zone[s][offering.zone] += count * pods[s];
+    fn add(&mut self, node: &Node, count: u32) {
+        let offering = self.fleet.offering_of(node.class);
+        for (domains, eligible) in self.domains.iter_mut().zip(&offering.eligible) {
+            if *eligible {
+                domains.insert(offering.zone);
             }
         }
-        self.collect(Filling {
-            class,
-            count,
-            pods,
-            requested,
-        });
+        for (s, pods) in &node.pods {
+            if offering.eligible[*s] {
+                self.in_zone[*s][offering.zone] += count * pods;
+            }
+        }
+        self.nodes.extend((0..count).map(|_| node.clone()));
     }
 
-    /// Adds nodes to those that equal them.
-    fn collect(&mut self, filling: Filling) {
-        let alike =
-            |other: &&mut Filling| other.class == filling.class && other.pods == filling.pods;
-        match self.fillings.iter_mut().find(alike) {
-            Some(other) => other.count += filling.count,
-            None => self.fillings.push(filling),
+    /// The nodes of each zone that may take a service's pod; equal ones stand together.
+    fn candidates_of(&self, s: usize, equal: &[(Node, Range<u32>)]) -> Vec<Candidates> {
+        let mut zones = vec![Vec::new(); self.fleet.zones.len()];
+        for (node, indices) in equal {
+            let offering = self.fleet.offering_of(node.class);
+            let may_run = offering.eligible[s] && self.schedulable[node.class];
+            if may_run && self.admits(node, s) {
+                let score = self.score(node, s);
+                zones[offering.zone].extend(indices.clone().map(|index| (score, index)));
+            }
         }
+        zones.into_iter().map(Candidates::new).collect()
     }
 
     /// Where the pods are, normalized.
     pub(super) fn placement(&self) -> Placement {
-        let group = |f: &Filling| Group {
-            class: f.class,
-            count: f.count,
-            pods: f.pods.clone(),
+        let group = |node: &Node| {
+            let mut pods = vec![0; self.fleet.services.len()];
+            node.pods.iter().for_each(|(s, count)| pods[*s] = *count);
+            Group {
+                class: node.class,
+                count: 1,
+                pods,
+            }
         };
         Placement {
-            groups: self.fillings.iter().map(group).collect(),
+            groups: self.nodes.iter().map(group).collect(),
         }
         .normalized()
     }
@@ -113,143 +225,120 @@ impl<'a> Nodes<'a> {
     /// Binds a pod to one of the best nodes that pass the filters; false when none does.
     pub(super) fn bind(&mut self, pod: Pod, rng: &mut ChaCha8Rng) -> bool {
         let fewest = self.fewest_in_a_domain(pod);
-        let mut best: Option<u64> = None;
-        let mut winners: Vec<usize> = Vec::new();
-        for (index, filling) in self.fillings.iter().enumerate() {
-            if !self.admits(filling, pod, fewest) {
-                continue;
+        let mut zones = mem::take(&mut self.zones);
+        zones.clear();
+        let may = |zone: &usize| self.zone_admits(pod, *zone, fewest);
+        zones.extend((0..self.fleet.zones.len()).filter(may));
+        let bound = self.bind_in(&zones, pod.service, rng);
+        self.zones = zones;
+        bound
+    }
+
+    fn bind_in(&mut self, zones: &[usize], s: usize, rng: &mut ChaCha8Rng) -> bool {
+        while let Some((zone, at)) = drawn(&self.candidates[s], zones, rng) {
+            let candidates = &self.candidates[s][zone];
+            let index = candidates.of_best()[at] as usize;
+            let node = &self.nodes[index];
+            let score = self.admits(node, s).then(|| self.score(node, s));
+            if score == candidates.best() {
+                self.nodes[index].add(self.fleet, s, 1);
+                self.in_zone[s][zone] += 1;
+                return true;
             }
-            let score = Some(self.score(filling, &self.fleet.services[pod.service]));
-            if score > best {
-                best = score;
-                winners.clear();
-            }
-            if score == best {
-                winners.push(index);
-            }
-        }
-        let total: u32 = winners
-            .iter()
-            .map(|index| self.fillings[*index].count)
-            .sum();
-        if total == 0 {
-            return false;
-        }
-        let mut drawn = rng.random_range(0..total);
-        for index in winners {
-            match drawn.checked_sub(self.fillings[index].count) {
-                Some(rest) => drawn = rest,
-                None => return self.bind_to(index, pod),
-            }
+            self.candidates[s][zone].relegate(at, score);
         }
         false
     }
 
-    fn bind_to(&mut self, index: usize, pod: Pod) -> bool {
-        let mut filled = Filling {
-            count: 1,
-            ..self.fillings[index].clone()
-        };
-        filled.pods[pod.service] += 1;
-        let request = &self.fleet.services[pod.service].request;
-        filled
-            .requested
-            .iter_mut()
-            .zip(request)
-            .for_each(|(sum, one)| *sum = sum.saturating_add(*one));
-        self.in_zone[pod.service][self.fleet.offering_of(filled.class).zone] += 1;
-        self.fillings[index].count -= 1;
-        if self.fillings[index].count == 0 {
-            self.fillings.swap_remove(index);
-        }
-        self.collect(filled);
-        true
-    }
-
-    /// All filters; `fewest` is [`Self::fewest_in_a_domain`] of the pod.
-    fn admits(&self, filling: &Filling, pod: Pod, fewest: u32) -> bool {
-        let service = &self.fleet.services[pod.service];
+    /// The filters that a node which does not pass them never will.
+    fn admits(&self, node: &Node, s: usize) -> bool {
+        let service = &self.fleet.services[s];
         fits(
-            &filling.requested,
+            &node.requested,
             &service.request,
-            &self.fleet.classes[filling.class].capacity,
-        ) && self.may_run(filling.class, pod)
-            && filling.pods[pod.service] < service.max_per_node
+            &self.fleet.classes[node.class].capacity,
+        ) && node.pods_of(s) < service.max_per_node
             && service
                 .conflicts
                 .iter()
-                .all(|other| filling.pods[*other] == 0)
-            && self.spread_admits(pod, self.fleet.offering_of(filling.class).zone, fewest)
+                .all(|other| node.pods_of(*other) == 0)
     }
 
-    /// Cluster, selector, taints, architecture, cordon and the volume's zone.
-    fn may_run(&self, class: usize, pod: Pod) -> bool {
-        let offering = self.fleet.offering_of(class);
-        offering.cluster == pod.cluster
-            && offering.eligible[pod.service]
-            && self.schedulable[class]
-            && pod.volume_zone.is_none_or(|zone| zone == offering.zone)
-    }
-
-    /// `PodTopologySpread`: pods in the zone, this one included, less the global minimum, is at most `max_skew`.
-    fn spread_admits(&self, pod: Pod, zone: usize, fewest: u32) -> bool {
+    /// The filters on zones: the pod's cluster, its volume's zone, and `PodTopologySpread`: pods in the zone, this one included, less the
+    /// global minimum, is at most `max_skew`. `fewest` is [`Self::fewest_in_a_domain`] of the pod.
+    fn zone_admits(&self, pod: Pod, zone: usize, fewest: u32) -> bool {
         let with_this = self.in_zone[pod.service][zone] + 1;
         let max_skew = self.fleet.services[pod.service].max_skew;
-        max_skew.is_none_or(|max_skew| with_this.saturating_sub(fewest) <= max_skew)
+        self.fleet.zones[zone].cluster == pod.cluster
+            && pod.volume_zone.is_none_or(|volume| volume == zone)
+            && max_skew.is_none_or(|max_skew| with_this.saturating_sub(fewest) <= max_skew)
     }
 
     /// The global minimum over the domains of the pod's cluster; 0 while there are fewer than `minDomains`.
     fn fewest_in_a_domain(&self, pod: Pod) -> u32 {
         let here = |zone: &&usize| self.fleet.zones[**zone].cluster == pod.cluster;
-        let domains = self.domains[pod.service].iter().filter(here);
-        let counts: Vec<u32> = domains
-            .map(|zone| self.in_zone[pod.service][*zone])
-            .collect();
-        if counts.len() < self.fleet.services[pod.service].min_zones as usize {
+        let domains = || self.domains[pod.service].iter().filter(here);
+        if domains().count() < self.fleet.services[pod.service].min_zones as usize {
             return 0;
         }
-        counts.into_iter().min().unwrap_or(0)
+        let counts = domains().map(|zone| self.in_zone[pod.service][*zone]);
+        counts.min().unwrap_or(0)
     }
 
     /// `LeastAllocated`: the mean over CPU and memory of (allocatable − requested) · 100 / allocatable, each rounded down. What
     /// daemonsets and foreign pods request is allocatable less the class's capacity.
-    fn score(&self, filling: &Filling, service: &Service) -> u64 {
-        let allocatable = &self.fleet.offering_of(filling.class).allocatable;
-        let capacity = &self.fleet.classes[filling.class].capacity;
+    fn score(&self, node: &Node, service: usize) -> usize {
+        let allocatable = &self.fleet.offering_of(node.class).allocatable;
+        let capacity = &self.fleet.classes[node.class].capacity;
+        let Service { request, .. } = &self.fleet.services[service];
         let (mut sum, mut weights) = (0, 0);
         for k in self.scored.into_iter().filter(|k| allocatable[*k] > 0) {
             let free = capacity[k]
-                .saturating_sub(filling.requested[k])
-                .saturating_sub(service.request[k]);
+                .saturating_sub(node.requested[k])
+                .saturating_sub(request[k]);
             sum += share(free, allocatable[k]);
             weights += 1;
         }
-        sum.checked_div(weights).unwrap_or(0)
+        sum.checked_div(weights).unwrap_or(0) as usize
     }
 
     /// How many of the pods an empty node of the class would take, one after another, with the spread as it is now.
     pub(super) fn hosted_by(&self, class: usize, pods: &[Pod]) -> u32 {
-        let none = vec![0; self.fleet.services.len()];
-        let mut node = Filling {
-            class,
-            count: 1,
-            pods: none,
-            requested: vec![0; self.fleet.requested_dimensions()],
-        };
+        let offering = self.fleet.offering_of(class);
+        let mut node = Node::empty(self.fleet, class);
         let mut hosted = 0;
         for pod in pods {
-            if self.admits(&node, *pod, self.fewest_in_a_domain(*pod)) {
+            if offering.eligible[pod.service]
+                && self.schedulable[class]
+                && self.zone_admits(*pod, offering.zone, self.fewest_in_a_domain(*pod))
+                && self.admits(&node, pod.service)
+            {
                 hosted += 1;
-                node.pods[pod.service] += 1;
-                let request = &self.fleet.services[pod.service].request;
-                node.requested
-                    .iter_mut()
-                    .zip(request)
-                    .for_each(|(sum, one)| *sum = sum.saturating_add(*one));
+                node.add(self.fleet, pod.service, 1);
             }
         }
         hosted
     }
+}
+
+/// One of the best nodes in some zones by their last scores: its zone, and its place among the best there. Each is as likely as the others.
+fn drawn(
+    candidates: &[Candidates],
+    zones: &[usize],
+    rng: &mut ChaCha8Rng,
+) -> Option<(usize, usize)> {
+    let best = |zone: &&usize| candidates[**zone].best();
+    let highest = zones.iter().filter_map(|zone| best(&zone)).max()?;
+    let highest = zones.iter().filter(|zone| best(zone) == Some(highest));
+    let number = |zone: &usize| candidates[*zone].of_best().len();
+    let mut at = rng.random_range(0..highest.clone().map(number).sum());
+    for zone in highest {
+        match at.checked_sub(number(zone)) {
+            Some(rest) => at = rest,
+            None => return Some((*zone, at)),
+        }
+    }
+    None
 }
 
 /// The share of allocatable that is free, of [`MAX_NODE_SCORE`], rounded down.

@@ -236,10 +236,10 @@ fn candidates(plan: &Plan, stated: &Cost) -> Vec<Finding> {
 
 /// Pods that the stock scheduler leaves pending in one of the arrival orders that every plan is tried with.
 fn pending(fleet: &Fleet, placement: &Placement) -> Option<Finding> {
+    let queue = scheduler::Queue::new(fleet, placement);
     (0..scheduler::ORDERS).find_map(|seed| {
-        let replay = scheduler::replay(fleet, placement, seed);
-        let left: Vec<String> = replay
-            .pending
+        let left: Vec<String> = queue
+            .pending(seed)
             .iter()
             .map(|(s, pods)| format!("{pods} of {}", fleet.services[*s].name))
             .collect();
