@@ -11,6 +11,9 @@ use crate::standing::{Change, Node, Standing};
 /// Work units in which pods are shifted to please the scheduler.
 const SHIFT_WORK: u64 = 25_000;
 
+/// Pods pending in one order beyond which that is not tried: a shift places about one.
+const MOST_SHIFTS: u32 = 12;
+
 /// Improves until no step helps or work runs out. A feasible placement stays feasible and gets no dearer.
 pub fn improve(fleet: &Fleet, placement: Placement, meter: &Meter) -> Placement {
     let mut search = Search::new(fleet, &placement, Aim::Cheap, meter);
@@ -41,6 +44,12 @@ pub fn until_feasible(fleet: &Fleet, placement: Placement, meter: &Meter) -> Opt
 
 /// Shifts single pods between nodes until the stock scheduler leaves none pending in any order; `None` when that does not succeed.
 pub fn until_schedulable(fleet: &Fleet, placement: Placement, meter: &Meter) -> Option<Placement> {
+    let queue = Queue::new(fleet, &placement);
+    meter.spend(queue.work());
+    let waiting: u32 = queue.pending(0).iter().map(|(_, pods)| pods).sum();
+    if waiting > MOST_SHIFTS {
+        return None;
+    }
     let part = meter.part(SHIFT_WORK);
     let mut search = Search::new(fleet, &placement, Aim::Cheap, &part);
     let mut pending = search.pending(None)?;

@@ -44,13 +44,17 @@ mod share {
     /// Repairing what they did.
     pub(super) const REPAIR: f64 = 0.15;
     /// The same where the scheduler must realise it.
-    pub(super) const REALISING: f64 = 0.7;
+    pub(super) const REALISING: f64 = 0.5;
     /// Columns, and plans in whole numbers.
     pub(super) const COLUMNS: f64 = 0.85;
     /// Of that, before these plans are improved.
     pub(super) const GENERATION: f64 = 0.9;
-    /// The same of the work, where that ends the run: improving the example's plans takes about 75,000 units.
+    /// The same where the scheduler must realise them.
+    pub(super) const GENERATION_REALISED: f64 = 0.6;
+    /// The same as [`GENERATION`] of the work, where that ends the run: improving the example's plans takes about 75,000 units.
     pub(super) const GENERATION_WORK: f64 = 0.75;
+    /// What a plan that the scheduler is to realise may take of them, the cheapest first: better one than none.
+    pub(super) const FINISHED: f64 = 0.5;
     /// The samplers.
     pub(super) const SAMPLERS: f64 = 0.5;
     /// Of that, before their samples are improved.
@@ -283,7 +287,7 @@ impl<'a> Table<'a> {
         ranked.truncate(MOST_IMPROVED);
         let placements = ranked.into_iter().map(|(_, placement)| placement).collect();
         let half = if self.fleet.is_exact() { 1.0 } else { 0.5 };
-        let improved = side_by_side(placements, &meter.stage(half), |placement, meter| {
+        let improved = side_by_side(placements, &meter.stage(half), 0.0, |placement, meter| {
             let feasible = until_feasible(self.fleet, placement.clone(), meter)?;
             let improved = improve(self.fleet, feasible, meter);
             Some((self.total(&improved), improved))
@@ -293,7 +297,7 @@ impl<'a> Table<'a> {
         improved.dedup_by(|a, b| a.1 == b.1);
         improved.truncate(MOST_FINISHED);
         let least = improved.first()?.0;
-        let finished = side_by_side(improved, meter, |(_, placement), meter| {
+        let finished = side_by_side(improved, meter, share::FINISHED, |(_, placement), meter| {
             self.finished(placement.clone(), least, meter)
         });
         let finished = finished.into_iter().flatten();
@@ -325,7 +329,12 @@ impl<'a> Table<'a> {
     fn exact(&mut self, starts: &[Placement], meter: &Meter) -> Option<Exact<'a>> {
         let before = meter.used();
         let solved = caught(|| {
-            let meter = meter.stage(share::GENERATION);
+            let generation = if self.fleet.is_exact() {
+                share::GENERATION
+            } else {
+                share::GENERATION_REALISED
+            };
+            let meter = meter.stage(generation);
             let meter = meter.portion(share::GENERATION_WORK);
             exact::solve(self.fleet, starts, self.settings.most_leaves, &meter)
         });
@@ -534,10 +543,12 @@ fn better(
         .reduce(|a, b| if b.0 > a.0 { b } else { a })
 }
 
-/// Applies a function to all items in parallel, each with a share of the work left and, as it comes to its turn, of the seconds.
+/// Applies a function to all items in parallel, each with a share of the work left and, as it comes to its turn, of the seconds, of which
+/// an item may have this share at least: those that come last have what is over.
 fn side_by_side<T: Sync, R: Send>(
     items: Vec<T>,
     meter: &Meter,
+    least: f64,
     apply: impl Fn(&T, &Meter) -> R + Sync + Send,
 ) -> Vec<R> {
     let waiting = AtomicUsize::new(items.len());
@@ -546,7 +557,7 @@ fn side_by_side<T: Sync, R: Send>(
     parallel::map(&items, |(item, share)| {
         let waiting = waiting.fetch_sub(1, Ordering::Relaxed).max(1);
         let turns = waiting.div_ceil(parallel::threads());
-        apply(item, &share.stage(1.0 / turns as f64))
+        apply(item, &share.stage(least.max(1.0 / turns as f64)))
     })
 }
 

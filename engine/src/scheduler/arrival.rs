@@ -83,9 +83,18 @@ fn staying_by_zone(fleet: &Fleet, placement: &Placement, service: usize) -> Vec<
     zones
 }
 
-/// The scheduler's queue: by priority, otherwise in the order of arrival, which is shuffled.
-pub(super) fn in_order(fleet: &Fleet, mut pods: Vec<Pod>, rng: &mut ChaCha8Rng) -> Vec<Pod> {
-    pods.shuffle(rng);
-    pods.sort_by_key(|pod| Reverse(fleet.problem.services[pod.service].priority));
+/// The scheduler's queue: by priority, otherwise in the order of arrival, which [`shuffle`] draws.
+pub(super) fn by_priority(fleet: &Fleet, mut pods: Vec<Pod>) -> Vec<Pod> {
+    pods.sort_by_key(|pod| Reverse(priority(fleet, pod)));
     pods
+}
+
+/// Brings pods of equal priority into another order.
+pub(super) fn shuffle(fleet: &Fleet, queue: &mut [Pod], rng: &mut ChaCha8Rng) {
+    let equal = |a: &Pod, b: &Pod| priority(fleet, a) == priority(fleet, b);
+    queue.chunk_by_mut(equal).for_each(|pods| pods.shuffle(rng));
+}
+
+fn priority(fleet: &Fleet, pod: &Pod) -> i32 {
+    fleet.problem.services[pod.service].priority
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::arrival::Pod;
+use super::nodes::Nodes;
 use super::{ORDERS, Outcome, Queue};
 use crate::cost::{self, cost};
 use crate::feasibility::is_feasible;
@@ -10,11 +11,11 @@ use crate::fleet::Fleet;
 use crate::limits::Meter;
 use crate::placement::{Group, Placement};
 
-/// Classes of nodes tried for one need before the best of them is taken.
-const TRIALS: usize = 12;
-
-/// Additions in a row that may leave as many pods pending as before: one node can move the shortage elsewhere, as a full zone does.
+/// Additions in a row that may leave as many pods pending as before: nodes can move the shortage elsewhere, as a full zone does.
 const STALLS: u32 = 8;
+
+/// Share of the seconds left in which nodes that turn out to be unnecessary are given back.
+const SHRINKING: f64 = 0.3;
 
 /// Adds nodes until no order leaves a pod pending.
 ///
@@ -33,7 +34,13 @@ pub fn make_schedulable(fleet: &Fleet, placement: &Placement, meter: &Meter) -> 
         return Some(rearranged);
     }
     let grown = replays.grow(placement.clone())?;
-    let grown = replays.shrink(&placement, grown);
+    let part = meter.stage(SHRINKING);
+    let grown = Replays {
+        fleet,
+        meter: &part,
+    }
+    .shrink(&placement, grown);
+    drop(part);
     let limit = cost(fleet, &grown).total_usd_per_hour;
     Some(replays.rearranged(&grown, limit).unwrap_or(grown))
 }
@@ -100,26 +107,30 @@ impl<'a> Replays<'a> {
 
     /// Adds nodes order by order, until all of them pass one after another.
     fn grow(&self, mut placement: Placement) -> Option<Placement> {
-        let fleet = self.fleet;
         let (mut passed, mut stalls) = (0, 0);
-        let mut queue = Queue::new(fleet, &placement);
+        let mut queue = Queue::new(self.fleet, &placement);
         for seed in (0..ORDERS).cycle() {
+            let mut fewest = usize::MAX;
             loop {
                 let Outcome { pending, nodes } = self.outcome(&queue, seed)?;
                 if pending.is_empty() {
                     break;
                 }
-                passed = 0;
-                let needs = ranked(fleet, &placement, &pending, |class| {
-                    nodes.hosted_by(class, &pending)
-                });
-                let (larger, left) = self.best_addition(&placement, seed, pending.len(), &needs)?;
-                stalls = if left < pending.len() { 0 } else { stalls + 1 };
+                stalls = if pending.len() < fewest {
+                    0
+                } else {
+                    stalls + 1
+                };
                 if stalls > STALLS {
                     return None;
                 }
-                placement = larger;
-                queue = Queue::new(fleet, &placement);
+                fewest = fewest.min(pending.len());
+                passed = 0;
+                // What is added may be taken by other pods than those it was added for.
+                for _ in 0..1_u32 << stalls {
+                    placement = self.provisioned(placement, &nodes, &pending)?;
+                }
+                queue = Queue::new(self.fleet, &placement);
             }
             passed += 1;
             if passed >= ORDERS {
@@ -129,36 +140,35 @@ impl<'a> Replays<'a> {
         Some(placement)
     }
 
-    /// The first addition in order that leaves fewer pods pending, else the one that leaves the fewest; with the number left.
-    fn best_addition(
+    /// Adds nodes that would take all pending pods, at least cost a pod; `None` where the limits allow none that takes any.
+    fn provisioned(
         &self,
-        placement: &Placement,
-        seed: u64,
-        pending: usize,
-        needs: &[Need],
-    ) -> Option<(Placement, usize)> {
-        let mut best: Option<(Placement, usize)> = None;
-        let allowed = needs.iter().filter_map(|need| {
-            // Many at once where many pods wait; half as many until the limits allow it.
-            let counts =
-                std::iter::successors(Some(need.nodes), |count| (*count > 1).then_some(count / 2));
-            let mut larger =
-                counts.filter_map(|count| with_empty(self.fleet, placement, need.class, count));
-            larger.next()
-        });
-        for larger in allowed.take(TRIALS) {
-            let left = self
-                .outcome(&Queue::new(self.fleet, &larger), seed)?
-                .pending
-                .len();
-            if left < pending {
-                return Some((larger, left));
-            }
-            if best.as_ref().is_none_or(|(_, fewest)| left < *fewest) {
-                best = Some((larger, left));
-            }
+        placement: Placement,
+        nodes: &Nodes<'_>,
+        pending: &[Pod],
+    ) -> Option<Placement> {
+        let mut waiting = BTreeMap::new();
+        for pod in pending {
+            *waiting.entry(*pod).or_insert(0) += 1;
         }
-        best
+        let mut waiting: Vec<(Pod, u32)> = waiting.into_iter().collect();
+        let (mut larger, mut added) = (placement, false);
+        while !waiting.is_empty() && self.meter.goes_on() {
+            let needs = ranked(self.fleet, &larger, nodes, &waiting);
+            let next = needs.into_iter().find_map(|need| {
+                let (larger, count) = with_empties(self.fleet, &larger, &need)?;
+                Some((larger, count, need.taken))
+            });
+            let Some((next, count, taken)) = next else {
+                break;
+            };
+            (larger, added) = (next, true);
+            for (at, pods) in taken {
+                waiting[at].1 -= count * pods;
+            }
+            waiting.retain(|(_, pods)| *pods > 0);
+        }
+        added.then_some(larger)
     }
 
     /// Gives back added nodes that turned out to be unnecessary, dearest first.
@@ -204,52 +214,57 @@ impl<'a> Replays<'a> {
     }
 }
 
-/// A class that could take pending pods, and how many nodes of it they could fill.
+/// A class whose empty nodes could take pending pods.
 struct Need {
     class: usize,
-    nodes: u32,
     usd_per_pod: f64,
+    /// What one node takes of each kind of pods, by its place among those that wait.
+    taken: Vec<(usize, u32)>,
+    /// Nodes that could be filled alike.
+    nodes: u32,
 }
 
 /// Classes that take pending pods, least cost a pod first; whether limits allow one more node is not looked at.
 fn ranked(
     fleet: &Fleet,
     placement: &Placement,
-    pending: &[Pod],
-    hosted: impl Fn(usize) -> u32,
+    on: &Nodes<'_>,
+    waiting: &[(Pod, u32)],
 ) -> Vec<Need> {
     let mut nodes = placement.nodes(fleet);
     let before = cost::nodes(fleet, &nodes);
     let mut needs = Vec::new();
     for (class, data) in fleet.classes.iter().enumerate() {
-        let pods = hosted(class);
-        if pods == 0 {
-            continue;
-        }
+        let taken = on.taken(class, waiting);
+        let alike = taken.iter().map(|(at, pods)| waiting[*at].1 / pods).min();
+        let Some(alike) = alike else { continue };
         nodes[data.offering] += 1;
         let usd_per_hour = cost::nodes(fleet, &nodes) - before + cost::startup(fleet, class);
         nodes[data.offering] -= 1;
-        let usd_per_pod = usd_per_hour / f64::from(pods);
-        let waiting = u32::try_from(pending.len()).unwrap_or(u32::MAX);
+        let pods: u32 = taken.iter().map(|(_, pods)| pods).sum();
         needs.push(Need {
             class,
-            nodes: (waiting / pods).max(1),
-            usd_per_pod,
+            usd_per_pod: usd_per_hour / f64::from(pods),
+            taken,
+            nodes: alike,
         });
     }
     needs.sort_by(|a, b| a.usd_per_pod.total_cmp(&b.usd_per_pod));
     needs
 }
 
-/// The placement with empty nodes of a class added, if that is feasible.
-fn with_empty(fleet: &Fleet, placement: &Placement, class: usize, count: u32) -> Option<Placement> {
-    let mut larger = placement.clone();
-    larger.groups.push(Group {
-        class,
-        count,
-        pods: vec![0; fleet.services.len()],
-    });
-    is_feasible(fleet, &larger).then(|| larger.normalized())
+/// The placement with as many empty nodes of a class as could be filled alike, or half as many until that is feasible; and how many.
+fn with_empties(fleet: &Fleet, placement: &Placement, need: &Need) -> Option<(Placement, u32)> {
+    let halves = std::iter::successors(Some(need.nodes), |count| Some(count / 2));
+    halves.take_while(|count| *count > 0).find_map(|count| {
+        let mut larger = placement.clone();
+        larger.groups.push(Group {
+            class: need.class,
+            count,
+            pods: vec![0; fleet.services.len()],
+        });
+        is_feasible(fleet, &larger).then(|| (larger.normalized(), count))
+    })
 }
 
 /// Empty nodes by class.

@@ -87,13 +87,13 @@ impl<'a> Queue<'a> {
         Self {
             fleet,
             nodes: Nodes::with_staying(fleet, placement, &services),
-            pods,
+            pods: arrival::by_priority(fleet, pods),
         }
     }
 
-    /// About the work units of one replay.
+    /// About the work units of one replay: a pod looks at the nodes that pods of other services were bound to since the last of its own.
     pub(crate) fn work(&self) -> u64 {
-        1 + self.pods.len() as u64 / 10
+        1 + self.pods.len() as u64 * (10 + self.fleet.services.len() as u64) / 200
     }
 
     /// Pods that find no node in the order of a seed, by index of their service, ascending.
@@ -104,7 +104,8 @@ impl<'a> Queue<'a> {
     fn run(&self, seed: u64) -> Outcome<'a> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut nodes = self.nodes.clone();
-        let mut pending = arrival::in_order(self.fleet, self.pods.clone(), &mut rng);
+        let mut pending = self.pods.clone();
+        arrival::shuffle(self.fleet, &mut pending, &mut rng);
         loop {
             let tried = pending.len();
             pending = bind(&mut nodes, &pending, &mut rng);

@@ -43,8 +43,8 @@ struct Node {
     class: usize,
     /// Service and how many pods, none of them 0.
     pods: Vec<(usize, u32)>,
-    /// What the pods of services request, one entry a requested dimension.
-    requested: Vec<u64>,
+    /// What is left of each requested dimension.
+    free: Vec<u64>,
 }
 
 impl Node {
@@ -52,7 +52,7 @@ impl Node {
         Self {
             class,
             pods: Vec::new(),
-            requested: vec![0; fleet.requested_dimensions()],
+            free: fleet.classes[class].capacity[..fleet.requested_dimensions()].to_vec(),
         }
     }
 
@@ -74,8 +74,8 @@ impl Node {
             Some((_, pods)) => *pods += more,
             None => self.pods.push((s, more)),
         }
-        for (sum, one) in self.requested.iter_mut().zip(&fleet.services[s].request) {
-            *sum = sum.saturating_add(one.saturating_mul(u64::from(more)));
+        for (free, one) in self.free.iter_mut().zip(&fleet.services[s].request) {
+            *free = free.saturating_sub(one.saturating_mul(u64::from(more)));
         }
     }
 
@@ -88,9 +88,9 @@ impl Node {
 /// The nodes of a zone that may take a pod of a service, by a score that is theirs or above it.
 #[derive(Clone, Default)]
 struct Candidates {
-    /// Nodes by ascending score, first those that can take no more.
+    /// Nodes by ascending score.
     nodes: Vec<u32>,
-    /// Where the nodes of each score begin; none where there is no node.
+    /// Where the nodes of each score begin, up to the highest of which there are any.
     begins: Vec<u32>,
 }
 
@@ -125,19 +125,24 @@ impl Candidates {
     fn relegate(&mut self, at: usize, score: Option<usize>) {
         let Some(best) = self.best() else { return };
         let mut at = self.begins[best] as usize + at;
-        for begin in self.begins[score.map_or(0, |score| score + 1)..]
-            .iter_mut()
-            .rev()
-        {
-            // It becomes the first of those above, which then begin after it.
-            self.nodes.swap(at, *begin as usize);
-            at = *begin as usize;
-            *begin += 1;
+        match score {
+            None => {
+                self.nodes.swap_remove(at);
+            }
+            Some(score) => {
+                for begin in self.begins[score + 1..].iter_mut().rev() {
+                    // It becomes the first of those above, which then begin after it.
+                    self.nodes.swap(at, *begin as usize);
+                    at = *begin as usize;
+                    *begin += 1;
+                }
+            }
         }
+        let left = self.nodes.len();
         while self
             .begins
             .last()
-            .is_some_and(|begin| *begin as usize == self.nodes.len())
+            .is_some_and(|begin| *begin as usize == left)
         {
             self.begins.pop();
         }
@@ -239,7 +244,11 @@ impl<'a> Nodes<'a> {
             let candidates = &self.candidates[s][zone];
             let index = candidates.of_best()[at] as usize;
             let node = &self.nodes[index];
-            let score = self.admits(node, s).then(|| self.score(node, s));
+            let mut score = Some(self.score(node, s));
+            // Whether it has room is asked only where it would be taken: most nodes have become worse since they were last looked at.
+            if score == candidates.best() && !self.admits(node, s) {
+                score = None;
+            }
             if score == candidates.best() {
                 self.nodes[index].add(self.fleet, s, 1);
                 self.in_zone[s][zone] += 1;
@@ -253,11 +262,8 @@ impl<'a> Nodes<'a> {
     /// The filters that a node which does not pass them never will.
     fn admits(&self, node: &Node, s: usize) -> bool {
         let service = &self.fleet.services[s];
-        fits(
-            &node.requested,
-            &service.request,
-            &self.fleet.classes[node.class].capacity,
-        ) && node.pods_of(s) < service.max_per_node
+        fits(&service.request, &node.free)
+            && node.pods_of(s) < service.max_per_node
             && service
                 .conflicts
                 .iter()
@@ -289,35 +295,37 @@ impl<'a> Nodes<'a> {
     /// daemonsets and foreign pods request is allocatable less the class's capacity.
     fn score(&self, node: &Node, service: usize) -> usize {
         let allocatable = &self.fleet.offering_of(node.class).allocatable;
-        let capacity = &self.fleet.classes[node.class].capacity;
         let Service { request, .. } = &self.fleet.services[service];
         let (mut sum, mut weights) = (0, 0);
         for k in self.scored.into_iter().filter(|k| allocatable[*k] > 0) {
-            let free = capacity[k]
-                .saturating_sub(node.requested[k])
-                .saturating_sub(request[k]);
-            sum += share(free, allocatable[k]);
+            sum += share(node.free[k].saturating_sub(request[k]), allocatable[k]);
             weights += 1;
         }
         sum.checked_div(weights).unwrap_or(0) as usize
     }
 
-    /// How many of the pods an empty node of the class would take, one after another, with the spread as it is now.
-    pub(super) fn hosted_by(&self, class: usize, pods: &[Pod]) -> u32 {
+    /// How many pods of each kind an empty node of the class would take, one kind after another, with the spread as it is now; kinds by
+    /// their place in the list, none of them with 0.
+    pub(super) fn taken(&self, class: usize, waiting: &[(Pod, u32)]) -> Vec<(usize, u32)> {
         let offering = self.fleet.offering_of(class);
         let mut node = Node::empty(self.fleet, class);
-        let mut hosted = 0;
-        for pod in pods {
-            if offering.eligible[pod.service]
-                && self.schedulable[class]
+        let mut taken = Vec::new();
+        if !self.schedulable[class] {
+            return taken;
+        }
+        for (at, (pod, left)) in waiting.iter().enumerate() {
+            let (s, service) = (pod.service, &self.fleet.services[pod.service]);
+            if offering.eligible[s]
                 && self.zone_admits(*pod, offering.zone, self.fewest_in_a_domain(*pod))
-                && self.admits(&node, pod.service)
+                && self.admits(&node, s)
             {
-                hosted += 1;
-                node.add(self.fleet, pod.service, 1);
+                let most = (*left).min(service.max_per_node - node.pods_of(s));
+                let pods = fitting(&service.request, &node.free).min(u64::from(most)) as u32;
+                node.add(self.fleet, s, pods);
+                taken.push((at, pods));
             }
         }
-        hosted
+        taken
     }
 }
 
@@ -354,14 +362,21 @@ fn share(free: u64, allocatable: u64) -> u64 {
 }
 
 /// `NodeResourcesFit`: only what the pod requests is compared.
-fn fits(requested: &[u64], request: &[u64], capacity: &[u64]) -> bool {
-    requested
+fn fits(request: &[u64], free: &[u64]) -> bool {
+    request
         .iter()
-        .zip(request)
-        .zip(capacity)
-        .all(|((requested, request), capacity)| {
-            *request == 0 || requested.saturating_add(*request) <= *capacity
-        })
+        .zip(free)
+        .all(|(request, free)| *request == 0 || request <= free)
+}
+
+/// How many pods fit, of those that request anything.
+fn fitting(request: &[u64], free: &[u64]) -> u64 {
+    let requested = request
+        .iter()
+        .zip(free)
+        .filter(|(request, _)| **request > 0);
+    let pods = requested.map(|(request, free)| free / request);
+    pods.min().unwrap_or(u64::MAX)
 }
 
 /// For each class, whether its nodes take new pods.

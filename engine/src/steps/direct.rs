@@ -148,22 +148,24 @@ fn departures(state: &mut State<'_>, service: usize, nodes: &[usize], count: u32
     if count == 0 {
         return from;
     }
-    for n in by_need_to_leave(state, nodes) {
+    let surplus = nodes.iter().copied();
+    let surplus = surplus.filter(|n| state.nodes[*n].surplus(service) > 0);
+    for n in by_need_to_leave(state, surplus.collect()) {
         let count = state.nodes[n].surplus(service).min(left);
-        if count > 0 {
-            state.leave(n, service, count);
-            from.insert(n, count);
-            left -= count;
+        if count == 0 {
+            break;
         }
+        state.leave(n, service, count);
+        from.insert(n, count);
+        left -= count;
     }
     from
 }
 
 /// Nodes in the order in which their pods should leave: those where other pods must arrive, then those to be given back, the
 /// emptiest first, so that one node becomes free before the next is begun.
-fn by_need_to_leave(state: &State<'_>, nodes: &[usize]) -> Vec<usize> {
-    let mut nodes = nodes.to_vec();
-    nodes.sort_by_key(|n| {
+fn by_need_to_leave(state: &State<'_>, mut nodes: Vec<usize>) -> Vec<usize> {
+    nodes.sort_by_cached_key(|n| {
         let node = &state.nodes[*n];
         let awaits = state.services().any(|s| node.deficit(s) > 0);
         (

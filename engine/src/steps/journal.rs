@@ -114,7 +114,7 @@ impl<'a> Journal<'a> {
     fn push(&mut self, state: &State<'_>, change: Change, seconds: f64) {
         let after = After {
             nodes: state.up.iter().sum(),
-            pods: state.services().map(|s| state.replicas(s)).sum(),
+            pods: state.pods,
             nodes_usd_per_hour: list_price(self.fleet, &state.up),
         };
         self.steps.push(Step {

@@ -54,6 +54,8 @@ pub(super) struct State<'a> {
     pub(super) nodes: Vec<Node>,
     /// Nodes that are up, by offering.
     pub(super) up: Vec<u32>,
+    /// Pods of all services on all nodes.
+    pub(super) pods: u32,
     /// Size of one pod of each service at the planned replica count.
     sizes: Vec<Vec<u64>>,
     /// Pods that each service must have at any time.
@@ -75,11 +77,13 @@ impl<'a> State<'a> {
             fleet,
             nodes: target::nodes(fleet, placement),
             up: vec![0; fleet.offerings.len()],
+            pods: 0,
             sizes,
             floor,
         };
         for n in 0..state.nodes.len() {
             state.nodes[n].taken = state.load_of(&state.nodes[n].pods);
+            state.pods += state.nodes[n].load();
             let offering = state.offering_index(n);
             state.up[offering] += u32::from(state.nodes[n].is_up);
         }
@@ -229,11 +233,13 @@ impl<'a> State<'a> {
     }
 
     pub(super) fn arrive(&mut self, node: usize, service: usize, count: u32) {
+        self.pods += count;
         self.nodes[node].pods[service] += count;
         self.nodes[node].taken = self.load_of(&self.nodes[node].pods);
     }
 
     pub(super) fn leave(&mut self, node: usize, service: usize, count: u32) {
+        self.pods -= count;
         self.nodes[node].pods[service] -= count;
         self.nodes[node].taken = self.load_of(&self.nodes[node].pods);
     }

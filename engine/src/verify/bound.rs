@@ -15,6 +15,9 @@ use crate::problem::Survive;
 /// Share of a limit by which [`crate::feasibility`] lets it be exceeded, and the rounding of its sum.
 const LIMIT_TOLERANCE: f64 = 1.001e-9;
 
+/// Classes that are looked at together, so that equal patterns are priced once.
+const CLASSES: usize = 16;
+
 /// The prices to bound with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prices {
@@ -84,9 +87,10 @@ struct LeafBound<'a> {
     highest: Vec<Option<u32>>,
     /// Weight of the price of nodes, rounded down and up: 1 in the objective (or 0) and what the budget adds.
     usd: (f64, f64),
-    /// Patterns priced so far, by everything they depend on.
-    priced: BTreeMap<Vec<u64>, Option<f64>>,
 }
+
+/// Values of patterns known so far, by everything they depend on.
+type Priced = BTreeMap<Vec<u64>, Option<f64>>;
 
 impl<'a> LeafBound<'a> {
     fn new(fleet: &'a Fleet, multipliers: &'a Multipliers, prices: Prices) -> Self {
@@ -112,12 +116,11 @@ impl<'a> LeafBound<'a> {
             prices,
             highest: highest.collect(),
             usd,
-            priced: BTreeMap::new(),
         }
     }
 
     /// The sum of all terms.
-    fn value(mut self) -> f64 {
+    fn value(&self) -> f64 {
         let mut sum = add_down(self.constants(), self.commitments());
         for index in 0..self.fleet.services.len() {
             let Some(cost) = service::least_cost(self.fleet, index, self.multipliers, self.prices)
@@ -126,13 +129,16 @@ impl<'a> LeafBound<'a> {
             };
             sum = add_down(sum, cost);
         }
-        for class in &self.fleet.classes {
-            let Some(cost) = self.class(class) else {
-                return f64::INFINITY;
-            };
-            sum = add_down(sum, cost);
-        }
-        sum
+        let parts: Vec<&[Class]> = self.fleet.classes.chunks(CLASSES).collect();
+        let costs = parallel::map(&parts, |classes| {
+            let mut priced = Priced::new();
+            let costs = classes.iter().map(|class| self.class(class, &mut priced));
+            costs.collect::<Option<Vec<f64>>>()
+        });
+        let costs: Option<Vec<Vec<f64>>> = costs.into_iter().collect();
+        costs.map_or(f64::INFINITY, |costs| {
+            costs.concat().into_iter().fold(sum, add_down)
+        })
     }
 
     /// Term 1: what the multipliers earn or pay on the right-hand sides.
@@ -194,10 +200,10 @@ impl<'a> LeafBound<'a> {
     }
 
     /// Terms 4 and 5: all nodes of a class; `None` when one must stay and no pattern fits it.
-    fn class(&mut self, class: &Class) -> Option<f64> {
+    fn class(&self, class: &Class, priced: &mut Priced) -> Option<f64> {
         let node = self.reduced_price(class);
         let floor = if class.kept { f64::NEG_INFINITY } else { node };
-        let value = self.pattern(class, floor)?;
+        let value = self.pattern(class, floor, priced)?;
         // Beside a node that may be left out stands not having it, which costs nothing.
         let each = if value == node {
             0.0
@@ -309,7 +315,7 @@ impl<'a> LeafBound<'a> {
     }
 
     /// The largest value of a pattern of a class, or `floor` if that is larger; `None` when no pattern fits.
-    fn pattern(&mut self, class: &Class, floor: f64) -> Option<f64> {
+    fn pattern(&self, class: &Class, floor: f64, priced: &mut Priced) -> Option<f64> {
         let services: Vec<usize> = (0..self.fleet.services.len())
             .filter(|s| class.most[*s] > 0)
             .collect();
@@ -318,11 +324,11 @@ impl<'a> LeafBound<'a> {
             .map(|s| self.pods(class, *s, &services))
             .collect();
         let key = key(&class.capacity, &pods, &services, floor);
-        if let Some(known) = self.priced.get(&key) {
+        if let Some(known) = priced.get(&key) {
             return *known;
         }
         let value = best_pattern(&class.capacity, &pods, floor);
-        self.priced.insert(key, value);
+        priced.insert(key, value);
         value
     }
 
@@ -356,8 +362,10 @@ impl<'a> LeafBound<'a> {
                 add_up(a_move, self.multipliers.max_moves),
                 self.multipliers.no_moves[s],
             ),
-            conflicts: (0..services.len())
-                .filter(|other| service.conflicts.contains(&services[*other]))
+            conflicts: service
+                .conflicts
+                .iter()
+                .filter_map(|other| services.binary_search(other).ok())
                 .collect(),
         }
     }
