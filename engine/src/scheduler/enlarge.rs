@@ -14,6 +14,9 @@ use crate::placement::{Group, Placement};
 /// Additions in a row that may leave as many pods pending as before: nodes can move the shortage elsewhere, as a full zone does.
 const STALLS: u32 = 8;
 
+/// How often what is added is doubled in such a row.
+const MOST_DOUBLINGS: u32 = 4;
+
 /// Share of the seconds left in which nodes that turn out to be unnecessary are given back.
 const SHRINKING: f64 = 0.3;
 
@@ -87,14 +90,13 @@ impl<'a> Replays<'a> {
         let mut candidates = Vec::new();
         for seed in 0..ORDERS {
             let outcome = self.outcome(&queue, seed)?;
+            if !outcome.pending.is_empty() {
+                continue;
+            }
             let arranged = outcome.nodes.placement();
             let usd_per_hour = cost(fleet, &arranged).total_usd_per_hour;
             let is_known = candidates.iter().any(|(_, other)| *other == arranged);
-            if outcome.pending.is_empty()
-                && !is_known
-                && usd_per_hour <= limit
-                && is_feasible(fleet, &arranged)
-            {
+            if !is_known && usd_per_hour <= limit && is_feasible(fleet, &arranged) {
                 candidates.push((usd_per_hour, arranged));
             }
         }
@@ -127,7 +129,7 @@ impl<'a> Replays<'a> {
                 fewest = fewest.min(pending.len());
                 passed = 0;
                 // What is added may be taken by other pods than those it was added for.
-                for _ in 0..1_u32 << stalls {
+                for _ in 0..1_u32 << stalls.min(MOST_DOUBLINGS) {
                     placement = self.provisioned(placement, &nodes, &pending)?;
                 }
                 queue = Queue::new(self.fleet, &placement);

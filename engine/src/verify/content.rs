@@ -4,6 +4,7 @@ use super::{Finding, placement};
 use crate::cost::{Cost, cost};
 use crate::feasibility::violations;
 use crate::fleet::Fleet;
+use crate::parallel;
 use crate::placement::Placement;
 use crate::plan::{BaselineRow, Plan, PoolPlan, ServicePlan, rows};
 use crate::scheduler;
@@ -237,9 +238,10 @@ fn candidates(plan: &Plan, stated: &Cost) -> Vec<Finding> {
 /// Pods that the stock scheduler leaves pending in one of the arrival orders that every plan is tried with.
 fn pending(fleet: &Fleet, placement: &Placement) -> Option<Finding> {
     let queue = scheduler::Queue::new(fleet, placement);
-    (0..scheduler::ORDERS).find_map(|seed| {
-        let left: Vec<String> = queue
-            .pending(seed)
+    let orders: Vec<u64> = (0..scheduler::ORDERS).collect();
+    let pending = parallel::map(&orders, |seed| queue.pending(*seed));
+    orders.iter().zip(pending).find_map(|(seed, pending)| {
+        let left: Vec<String> = pending
             .iter()
             .map(|(s, pods)| format!("{pods} of {}", fleet.services[*s].name))
             .collect();
