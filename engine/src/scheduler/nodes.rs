@@ -399,3 +399,6 @@ pub(crate) fn schedulable(fleet: &Fleet) -> Vec<bool> {
         .map(|class| !class.names.iter().any(is_cordoned))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
