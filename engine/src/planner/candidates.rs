@@ -53,7 +53,7 @@ mod share {
     pub(super) const GENERATION_REALISED: f64 = 0.6;
     /// The same as [`GENERATION`] of the work, where that ends the run: improving the example's plans takes about 75,000 units.
     pub(super) const GENERATION_WORK: f64 = 0.75;
-    /// What a plan that the scheduler is to realise may take of them, the cheapest first: better one than none.
+    /// What each plan that the scheduler is to realise may take of the seconds left by then, the cheapest first: better one than none.
     pub(super) const FINISHED: f64 = 0.5;
     /// The samplers.
     pub(super) const SAMPLERS: f64 = 0.5;
