@@ -8,6 +8,10 @@ const LINE: usize = 64;
 /// Bytes of a huge page. Lists of several are mapped, smaller ones come from the heap.
 const HUGE_PAGE: usize = 1 << 21;
 
+/// Rows of a tile that are a power of two apart meet in one set of the cache. Where one of two arrays begins half a page later, those of
+/// both meet in two.
+pub(crate) const HALF_PAGE: usize = 1 << 11;
+
 /// A fixed number of numbers, the first one on a cache line: vectors never straddle two lines. Large lists begin on a huge page
 /// and ask the system for more of them, since a strided tile touches a thousand pages of the usual size.
 #[derive(Debug)]
@@ -26,6 +30,13 @@ enum Memory<T> {
 impl<T: Pod + Default> Aligned<T> {
     /// Zeros. The system hands out the pages when they are first written.
     pub(crate) fn zeros(length: usize) -> Self {
+        Self::shifted(length, 0)
+    }
+
+    /// Zeros, the first one so many bytes after the cache line or huge page that [`Self::zeros`] would begin with.
+    pub(crate) fn shifted(length: usize, bytes: usize) -> Self {
+        let shift = bytes / size_of::<T>();
+        let length = length + shift;
         let bytes = length.saturating_mul(size_of::<T>());
         let mapped = if bytes < 4 * HUGE_PAGE {
             None
@@ -55,7 +66,8 @@ impl<T: Pod + Default> Aligned<T> {
         };
         let spare = list.all().len() - length;
         // Offsets are small where they are known; where not, alignment is only a matter of speed.
-        list.start = list.all().as_ptr().align_offset(alignment).min(spare);
+        list.start = list.all().as_ptr().align_offset(alignment).min(spare) + shift;
+        list.length -= shift;
         list
     }
 

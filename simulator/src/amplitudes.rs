@@ -1,6 +1,6 @@
 //! The amplitudes of a state, and how they are cut into tiles.
 
-use crate::aligned::Aligned;
+use crate::aligned::{Aligned, HALF_PAGE};
 use crate::kernels::{Number, Tile};
 use crate::layout::{Group, Layout};
 use ndarray::{ArrayViewMut2, Axis, s};
@@ -29,7 +29,7 @@ impl<T: Number> Amplitudes<T> {
         let length = dimension + dimension / tile * gap;
         Self {
             re: Aligned::zeros(length),
-            im: Aligned::zeros(length),
+            im: Aligned::shifted(length, HALF_PAGE),
             dimension,
             tile,
             gap,

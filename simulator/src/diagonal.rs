@@ -243,6 +243,7 @@ impl<'a> Diagonal<'a> {
     /// The costs of a block; what pads a row is zero.
     pub(crate) fn costs<'b, T: Number>(
         &'b self,
+        isa: InstructionSet,
         position: Position,
         outside: Option<&Linear>,
         block: usize,
@@ -253,16 +254,12 @@ impl<'a> Diagonal<'a> {
             (Kind::Block { costs, .. } | Kind::Split { costs, .. }, _) => return costs,
             (Kind::Pairwise { own, .. }, Some(outside)) => {
                 self.linear(outside, block, buffers);
-                let rows = buffers.costs.as_mut_slice()[..length]
-                    .chunks_exact_mut(self.group.pitch)
-                    .zip(own.chunks_exact(self.group.pitch));
-                for ((to, own), row) in rows.zip(buffers.rows.as_slice()) {
-                    for ((to, own), column) in
-                        to.iter_mut().zip(own).zip(buffers.columns.as_slice())
-                    {
-                        *to = own + (row + column);
-                    }
-                }
+                isa.costs::<T>(
+                    &mut buffers.costs.as_mut_slice()[..length],
+                    own,
+                    &buffers.rows.as_slice()[..self.group.block_rows],
+                    &buffers.columns.as_slice()[..self.group.pitch],
+                );
             }
             (Kind::Table(values), _) => self.copy(
                 values,
@@ -303,7 +300,7 @@ impl<'a> Diagonal<'a> {
         }
     }
 
-    /// Multiplies a block by its phases.
+    /// Multiplies a block of some states by its phases.
     pub(crate) fn apply<T: Number>(
         &self,
         isa: InstructionSet,
@@ -311,12 +308,13 @@ impl<'a> Diagonal<'a> {
         (position, outside): (Position, Option<&Linear>),
         block: usize,
         buffers: &mut Buffers<T>,
-        (re, im): (&mut [T], &mut [T]),
+        states: &mut [TileMut<T>],
     ) {
         let angle = phase.angle;
         let table = phase.table.as_ref().map_or((&[][..], &[][..]), tile);
         if let Kind::Block { costs, turned } = &self.kind {
-            return isa.phase(re, im, if self.turned { turned } else { costs }, angle);
+            let costs = if self.turned { turned } else { costs };
+            return each(states, |re, im| isa.phase(re, im, costs, angle));
         }
         if let Kind::Split {
             rows,
@@ -326,27 +324,29 @@ impl<'a> Diagonal<'a> {
         } = &self.kind
         {
             let lists = (rows.as_slice(), factors.as_slice(), products.as_slice());
-            return self.apply_split(isa, lists, angle, &mut buffers.split, (re, im));
+            return self.apply_split(isa, lists, angle, &mut buffers.split, states);
         }
         if let Kind::Indexed(cost) = &self.kind {
             let [steps, turned] = buffers.steps.each_mut().map(Aligned::as_mut_slice);
             self.copy(cost.index(), position, block, steps, |&step| step);
             if self.turned {
                 turn::<T, u16>(&self.group, steps, turned);
-                return isa.phase_steps(re, im, turned, table);
             }
-            return isa.phase_steps(re, im, steps, table);
+            let steps = if self.turned { turned } else { steps };
+            return each(states, |re, im| isa.phase_steps(re, im, steps, table));
         }
         let Some(outside) = outside else {
-            self.costs(position, None, block, buffers);
+            self.costs(isa, position, None, block, buffers);
             if self.turned {
                 let other = buffers.other.as_mut_slice();
                 turn::<T, f64>(&self.group, buffers.costs.as_slice(), other);
-                isa.phase(re, im, other, angle);
-            } else {
-                isa.phase(re, im, buffers.costs.as_slice(), angle);
             }
-            return;
+            let costs = if self.turned {
+                &buffers.other
+            } else {
+                &buffers.costs
+            };
+            return each(states, |re, im| isa.phase(re, im, costs.as_slice(), angle));
         };
         self.linear(outside, block, buffers);
         let [r_re, r_im, c_re, c_im] = buffers.factors.each_mut().map(Aligned::as_mut_slice);
@@ -377,17 +377,19 @@ impl<'a> Diagonal<'a> {
                 (&c_re[..width], &c_im[..width]),
             )
         };
-        isa.phase_product(re, im, table, (rows.0, rows.1), (columns.0, columns.1));
+        each(states, |re, im| {
+            isa.phase_product(re, im, table, rows, columns);
+        });
     }
 
-    /// Multiplies the only block by the products of its rows' and factors' phases.
+    /// Multiplies the only block of some states by the products of its rows' and factors' phases.
     fn apply_split<T: Number>(
         &self,
         isa: InstructionSet,
         (rows, factors, products): (&[f64], &[f64], &[Product]),
         angle: Angle,
         room: &mut Split<T>,
-        (re, im): TileMut<T>,
+        states: &mut [TileMut<T>],
     ) {
         let unit = Angle {
             offset: 0.0,
@@ -397,9 +399,18 @@ impl<'a> Diagonal<'a> {
         phases(rows, angle, resized(&mut room.rows, rows.len()));
         phases(factors, unit, resized(&mut room.factors, factors.len()));
         let places = (self.group.axes.len() + 1) * self.group.pitch;
-        let places = resized(&mut room.places, places);
+        let (p_re, p_im) = resized(&mut room.places, places);
         let (rows, factors) = (tile(&room.rows), tile(&room.factors));
-        isa.phase_split(re, im, rows, factors, products, places);
+        each(states, |re, im| {
+            isa.phase_split(re, im, rows, factors, products, (&mut *p_re, &mut *p_im));
+        });
+    }
+}
+
+/// Does the same to a block of every state.
+fn each<T: Number>(states: &mut [TileMut<T>], mut apply: impl FnMut(&mut [T], &mut [T])) {
+    for (re, im) in states {
+        apply(re, im);
     }
 }
 

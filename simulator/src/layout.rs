@@ -11,8 +11,8 @@ use std::ops::Range;
 const LOW_TILE: usize = 1 << 19;
 /// Bytes of a high tile, and most of them.
 const HIGH_TILE: [usize; 2] = [1 << 18, 1 << 19];
-/// Bytes of a block: half of an L1 cache.
-const BLOCK: usize = 1 << 14;
+/// Bytes of a block: two thirds of an L1 cache of 48 KiB.
+const BLOCK: usize = 1 << 15;
 /// Bytes of one array's row that a high tile should have at least, and those that it must have: two cache lines and one.
 const ROW: [usize; 2] = [128, 64];
 /// Distances that are a multiple of this many bytes meet in the same sets of a cache.
@@ -178,7 +178,8 @@ impl Group {
         let block_axes = axes.start..end;
         let block_rows = product(&levels[block_axes.clone()]);
         let block = block_rows.saturating_mul(pitch);
-        let block_pitch = if block_rows == rows {
+        // Where a tile is worked on in memory, blocks follow each other.
+        let block_pitch = if block_rows == rows || stride == pitch {
             block
         } else {
             block.saturating_add(T::LANES)
@@ -215,11 +216,22 @@ impl Group {
         self.blocks().saturating_mul(self.block_pitch)
     }
 
+    /// Whether the rows of a tile follow each other in memory as they do in a thread's copy.
+    pub(crate) fn is_contiguous(&self) -> bool {
+        self.stride == self.pitch
+    }
+
+    /// Where a block stands in a thread's copy.
+    pub(crate) fn block_range(&self, block: usize) -> Range<usize> {
+        let first = block * self.block_pitch;
+        first..first + self.block()
+    }
+
     /// The tile in memory as a matrix, rows and columns, and where its rows stand in a thread's copy. Where rows follow each other,
     /// those of a block are one.
     pub(crate) fn matrix(&self) -> ((usize, usize), Rows) {
         let (pitch, block_pitch) = (self.pitch, self.block_pitch);
-        if self.stride == self.pitch {
+        if self.is_contiguous() {
             (
                 (self.blocks(), self.block()),
                 Rows {

@@ -89,8 +89,17 @@ impl<T: Number> Pass<'_, T> {
     }
 }
 
+/// Which turns are carried out while a tile is copied: that of the first stage on the way to the thread's copy, that of the last one on
+/// the way back.
+#[derive(Debug, Clone, Copy)]
+struct OnTheWay {
+    to: bool,
+    back: bool,
+}
+
 /// A tile with what is known of its place.
 struct Place {
+    tile: usize,
     position: Position,
     outside: Option<Linear>,
 }
@@ -217,11 +226,27 @@ impl<T: Number> Circuit<'_, T> {
     pub(crate) fn run(&self, plan: &Plan, from: From, psi: &mut Amplitudes<T>) {
         let pass = self.pass(plan);
         let jobs = self.jobs(pass.group, from, psi);
+        let (group, in_place) = (pass.group, pass.group.is_contiguous());
+        let on_the_way = OnTheWay {
+            to: !in_place,
+            back: !in_place,
+        };
         self.work(&pass, jobs, |scratch, mut job| {
-            pass.load_all(from, &mut job, scratch);
-            pass.apply(&mut job, scratch, true);
-            for (part, [state, _]) in job.parts().zip(&scratch.tiles) {
-                state.scatter(pass.isa, pass.group, &mut part.views, pass.last_turn());
+            let Scratch { tiles, buffers } = scratch;
+            let places = pass.places(&mut job);
+            if !in_place && let From::Memory = from {
+                pass.load_all(&mut job, tiles);
+            }
+            let working = job.parts().zip(&mut *tiles);
+            let mut working: Vec<_> = working
+                .map(|(part, [state, _])| state.working(group, &mut part.views))
+                .collect();
+            pass.fill(from, &places, &mut working);
+            pass.apply(&places, &mut working, buffers, on_the_way);
+            if !in_place {
+                for (part, [state, _]) in job.parts().zip(tiles) {
+                    state.scatter(pass.isa, group, &mut part.views, pass.last_turn());
+                }
             }
         });
     }
@@ -236,10 +261,21 @@ impl<T: Number> Circuit<'_, T> {
     ) -> f64 {
         let pass = self.pass(plan);
         let jobs = self.jobs(pass.group, from, psi);
+        let on_the_way = OnTheWay {
+            to: true,
+            back: false,
+        };
         let means = self.work(&pass, jobs, |scratch, mut job| {
-            pass.load_all(from, &mut job, scratch);
-            pass.apply(&mut job, scratch, false);
-            pass.mean(&mut job, scratch, center)
+            let Scratch { tiles, buffers } = scratch;
+            let places = pass.places(&mut job);
+            if let From::Memory = from {
+                pass.load_all(&mut job, tiles);
+            }
+            let copies = tiles.iter_mut().take(places.len());
+            let mut working: Vec<_> = copies.map(|[state, _]| state.copy(pass.group)).collect();
+            pass.fill(from, &places, &mut working);
+            pass.apply(&places, &mut working, buffers, on_the_way);
+            pass.mean(&places, &working, buffers, center)
         });
         means.into_iter().sum()
     }
@@ -281,28 +317,43 @@ impl<T: Number> Circuit<'_, T> {
         let ahead = self.ahead(pass.group, states, &positions);
         let tiles = psi.tiles(pass.group).zip(lambda.tiles(pass.group));
         let parts = jobs(positions, ahead, tiles, self.mirrored);
+        let (group, in_place) = (pass.group, pass.group.is_contiguous());
+        // λ is made of ψ as it stands in memory.
+        let turn = pass.first_turn().filter(|_| weight.is_none());
+        let on_the_way = OnTheWay {
+            to: !in_place && turn.is_some(),
+            back: !in_place,
+        };
         let work = |scratch: &mut Scratch<T>, mut job: Job<(Views<T>, Views<T>)>| {
-            // λ is made of ψ as it stands in memory.
-            let turn = if weight.is_some() {
-                None
-            } else {
-                pass.first_turn()
-            };
             let Scratch { tiles, buffers } = scratch;
-            for (part, [psi, lambda]) in job.parts().zip(tiles) {
-                psi.gather(pass.isa, pass.group, &part.views.0, turn);
-                match weight {
-                    Some(weight) => {
-                        pass.weigh(&pass.place(part.position), [psi, lambda], buffers, weight)
+            let places = pass.places(&mut job);
+            if !in_place {
+                for (part, [psi, lambda]) in job.parts().zip(&mut *tiles) {
+                    psi.gather(pass.isa, group, &part.views.0, turn);
+                    if weight.is_none() {
+                        lambda.gather(pass.isa, group, &part.views.1, turn);
                     }
-                    None => lambda.gather(pass.isa, pass.group, &part.views.1, turn),
+                }
+            }
+            let working = job.parts().zip(&mut *tiles);
+            let mut working: Vec<_> = working
+                .map(|(part, [psi, lambda])| {
+                    let (views, lambdas) = &mut part.views;
+                    [psi.working(group, views), lambda.working(group, lambdas)]
+                })
+                .collect();
+            if let Some(weight) = weight {
+                for ((place, _), states) in places.iter().zip(&mut working) {
+                    pass.weigh(place, states, buffers, weight);
                 }
             }
             let mut overlaps = vec![Overlaps::default(); pass.layers.len()];
-            pass.apply_back(&mut job, scratch, turn.is_some(), &mut overlaps);
-            for (part, [psi, lambda]) in job.parts().zip(&scratch.tiles) {
-                psi.scatter(pass.isa, pass.group, &mut part.views.0, pass.last_turn());
-                lambda.scatter(pass.isa, pass.group, &mut part.views.1, pass.last_turn());
+            pass.apply_back(&places, &mut working, buffers, on_the_way, &mut overlaps);
+            if !in_place {
+                for (part, [psi, lambda]) in job.parts().zip(tiles) {
+                    psi.scatter(pass.isa, group, &mut part.views.0, pass.last_turn());
+                    lambda.scatter(pass.isa, group, &mut part.views.1, pass.last_turn());
+                }
             }
             overlaps
         };

@@ -19,7 +19,23 @@ pub(crate) enum Step<T> {
     Multiply { stride: usize, lattice: usize },
 }
 
+/// Most parts in which a step is carried out on a block.
+const PARTS: usize = 16;
+
 impl<T: Number> Step<T> {
+    /// In how many parts the step is carried out on so many numbers: runs that do not meet.
+    fn parts(&self, length: usize) -> usize {
+        let span = match self {
+            Self::Turn { qubits, stride } => stride << qubits,
+            Self::TurnLanes { qubits, .. } => T::LANES << qubits,
+            Self::Reflect { stride, w } => stride * w.len(),
+            Self::ReflectLanes { w, .. } => w.len(),
+            Self::Multiply { .. } => length,
+        };
+        let divides = |&parts: &usize| (length / span).is_multiple_of(parts);
+        (1..=PARTS).rev().find(divides).unwrap_or(1)
+    }
+
     pub(crate) fn apply(&self, isa: InstructionSet, beta: &Beta, re: &mut [T], im: &mut [T]) {
         let turn = beta.turn;
         match self {
@@ -75,17 +91,24 @@ impl<T: Number> Step<T> {
     }
 }
 
-/// Takes the overlaps of some steps, `Im⟨λ|B_k|ψ⟩` summed up, and carries the steps out on both states.
+/// Takes the overlaps of some steps, `Im⟨λ|B_k|ψ⟩` summed up, and carries the steps out on both states, in parts; does something else after
+/// each.
 pub(crate) fn undo<T: Number>(
     isa: InstructionSet,
     (steps, beta): (&[Step<T>], &Beta),
     psi: TileMut<T>,
     lambda: TileMut<T>,
+    mut between: impl FnMut(),
 ) -> f64 {
     let mut overlap = 0.0;
     for step in steps {
-        let (psi, lambda) = ((&mut *psi.0, &mut *psi.1), (&mut *lambda.0, &mut *lambda.1));
-        overlap += step.undo(isa, beta, psi, lambda);
+        let part = psi.0.len() / step.parts(psi.0.len());
+        let psi = psi.0.chunks_mut(part).zip(psi.1.chunks_mut(part));
+        let lambda = lambda.0.chunks_mut(part).zip(lambda.1.chunks_mut(part));
+        for (psi, lambda) in psi.zip(lambda) {
+            overlap += step.undo(isa, beta, psi, lambda);
+            between();
+        }
     }
     overlap
 }
@@ -95,8 +118,26 @@ pub(crate) fn undo<T: Number>(
 pub(crate) struct Steps<T>(Vec<Step<T>>);
 
 impl<T: Number> Steps<T> {
-    pub(crate) fn apply(&self, isa: InstructionSet, beta: &Beta, re: &mut [T], im: &mut [T]) {
-        self.0.iter().for_each(|step| step.apply(isa, beta, re, im));
+    /// Carries all steps out in parts, and does something else after each.
+    pub(crate) fn apply(
+        &self,
+        isa: InstructionSet,
+        beta: &Beta,
+        (re, im): TileMut<T>,
+        mut between: impl FnMut(),
+    ) {
+        for step in &self.0 {
+            let part = re.len() / step.parts(re.len());
+            for (re, im) in re.chunks_mut(part).zip(im.chunks_mut(part)) {
+                step.apply(isa, beta, re, im);
+                between();
+            }
+        }
+    }
+
+    /// In how many parts the steps are carried out on so many numbers.
+    pub(crate) fn parts(&self, length: usize) -> usize {
+        self.0.iter().map(|step| step.parts(length)).sum()
     }
 
     pub(crate) fn all(&self) -> &[Step<T>] {

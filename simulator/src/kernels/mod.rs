@@ -45,6 +45,7 @@ macro_rules! for_each_kernel {
             spread = reduce::spread[], (psi: Tile<'_, $t>, cost: &[f64], center: f64) -> f64;
             shortfall = reduce::shortfall[], (psi: Tile<'_, $t>, cost: &[f64], quantile: f64) -> f64;
             weight_up_to = reduce::weight_up_to[], (psi: Tile<'_, $t>, cost: &[f64], threshold: f64) -> f64;
+            costs = phase::costs[], (to: &mut [f64], own: &[f64], rows: &[f64], columns: &[f64]);
             phase = phase::phase[], (re: &mut [$t], im: &mut [$t], cost: &[f64], angle: Angle);
             phases = phase::phases[], (cost: &[f64], angle: Angle, re: &mut [$t], im: &mut [$t]);
             phase_product = phase::phase_product[], (re: &mut [$t], im: &mut [$t], table: Tile<'_, $t>, rows: Tile<'_, $t>, columns: Tile<'_, $t>);

@@ -20,6 +20,18 @@ impl Angle {
     }
 }
 
+/// Writes cost (r, c) of a matrix: `own(r, c) + (row(r) + column(c))`.
+#[inline(always)]
+pub(crate) fn costs<V: Vector>(to: &mut [f64], own: &[f64], rows: &[f64], columns: &[f64]) {
+    let width = columns.len();
+    let matrix = to.chunks_exact_mut(width).zip(own.chunks_exact(width));
+    for ((to, own), row) in matrix.zip(rows) {
+        for ((to, own), column) in to.iter_mut().zip(own).zip(columns) {
+            *to = own + (row + column);
+        }
+    }
+}
+
 /// Multiplies every amplitude by the phase of its cost.
 #[inline(always)]
 pub(crate) fn phase<V: Vector>(re: &mut [V::Real], im: &mut [V::Real], cost: &[f64], angle: Angle) {

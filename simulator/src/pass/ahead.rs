@@ -5,9 +5,6 @@ use crate::diagonal::Position;
 use crate::kernels::{Number, prefetch};
 use crate::layout::Group;
 
-/// Parts in which the next tile's lines are asked for while a block is worked on: more at once than the core can wait for would
-/// stop it.
-const PARTS: usize = 4;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
@@ -44,16 +41,31 @@ impl Ahead {
         })
     }
 
-    /// Asks for one of four parts of what stands where a block does.
-    pub(super) fn fetch(ahead: Option<Self>, group: &Group, block: usize, part: usize) {
-        let Some(ahead) = ahead else { return };
-        let rows = block * group.block_rows..(block + 1) * group.block_rows;
-        let lines = ahead.width.div_ceil(LINE);
-        let all = rows.len() * lines;
-        for line in all * part / PARTS..all * (part + 1) / PARTS {
-            let (row, line) = (rows.start + line / lines, line % lines);
-            for first in ahead.rows[..ahead.states].as_flattened() {
-                prefetch(first + row * ahead.stride + line * LINE);
+    /// Asks for what stands where a block does, in so many parts: one whenever it is called.
+    pub(super) fn fetch(
+        ahead: Option<Self>,
+        group: &Group,
+        block: usize,
+        parts: usize,
+    ) -> impl FnMut() {
+        let (mut row, mut line, mut left, mut part) = (0, 0, 0, 0);
+        if let Some(ahead) = ahead {
+            row = block * group.block_rows * ahead.stride;
+            left = group.block_rows * ahead.width.div_ceil(LINE);
+            part = left.div_ceil(parts.max(1));
+        }
+        move || {
+            let Some(ahead) = ahead else { return };
+            let now = part.min(left);
+            left -= now;
+            for _ in 0..now {
+                for first in ahead.rows[..ahead.states].as_flattened() {
+                    prefetch(first + row + line);
+                }
+                line += LINE;
+                if line >= ahead.width {
+                    (row, line) = (row + ahead.stride, 0);
+                }
             }
         }
     }

@@ -1,8 +1,8 @@
 //! One tile of ψ and λ, backward.
 
 use super::ahead::Ahead;
-use super::scratch::{Local, Scratch};
-use super::{Job, Overlaps, Pass, Place, Ready};
+use super::scratch::Working;
+use super::{OnTheWay, Overlaps, Pass, Place, Ready};
 use crate::diagonal::Buffers;
 use crate::kernels::{InstructionSet, Number, Tile, Turn, Weight};
 use crate::step::{Beta, undo};
@@ -29,14 +29,12 @@ impl<T: Number> Pass<'_, T> {
     pub(super) fn weigh(
         &self,
         place: &Place,
-        [psi, lambda]: [&mut Local<T>; 2],
+        [psi, lambda]: &mut [Working<T>; 2],
         buffers: &mut Buffers<T>,
         weight: Weight,
     ) {
         for block in 0..self.group.blocks() {
-            let costs = self
-                .diagonal
-                .costs(place.position, place.outside.as_ref(), block, buffers);
+            let costs = self.costs(place, block, buffers);
             let (re, im) = lambda.block_mut(self.group, block);
             self.isa
                 .weigh(psi.block(self.group, block), re, im, costs, weight);
@@ -44,22 +42,20 @@ impl<T: Number> Pass<'_, T> {
         lambda.clear_between_blocks(self.group);
     }
 
-    /// Carries out all stages on a job's tiles of ψ and λ, and adds up the overlaps of its layers. An overlap with a part of the mixer is the
-    /// same before and after any part of the same layer. `turned` says whether the first turn was done on the way to the thread's copy;
-    /// the last one is left to the way back.
-    pub(super) fn apply_back<V>(
+    /// Carries out all stages on tiles of ψ and λ, and adds up the overlaps of its layers. An overlap with a part of the mixer is the
+    /// same before and after any part of the same layer.
+    pub(super) fn apply_back(
         &self,
-        job: &mut Job<V>,
-        scratch: &mut Scratch<T>,
-        turned: bool,
+        places: &[(Place, Option<Ahead>)],
+        tiles: &mut [[Working<T>; 2]],
+        buffers: &mut Buffers<T>,
+        on_the_way: OnTheWay,
         overlaps: &mut [Overlaps],
     ) {
         let group = self.group;
-        let Scratch { tiles, buffers } = scratch;
-        let places = self.places(job);
         for (at, stage) in self.stages.iter().enumerate() {
             if let Some(layer) = stage.before {
-                let sum = self.undo_outer(turned && at == 0, self.beta(layer), tiles);
+                let sum = self.undo_outer(at == 0 && on_the_way.to, self.beta(layer), tiles);
                 overlaps[layer - self.layers.start].mixer += sum;
             }
             for block in 0..group.blocks() {
@@ -75,7 +71,7 @@ impl<T: Number> Pass<'_, T> {
                 }
             }
             if let Some(layer) = stage.after {
-                let last = at + 1 == self.stages.len();
+                let last = at + 1 == self.stages.len() && on_the_way.back;
                 let sum = self.undo_outer(last, self.beta(layer), tiles);
                 overlaps[layer - self.layers.start].mixer += sum;
             }
@@ -84,18 +80,18 @@ impl<T: Number> Pass<'_, T> {
 
     /// Takes the overlap of the mixer's steps above a block and carries them out, but for the one on the way to or from the thread's copy
     /// where there is one.
-    fn undo_outer(&self, on_the_way: bool, beta: &Beta, tiles: &mut [[Local<T>; 2]]) -> f64 {
-        let (isa, group) = (self.isa, self.group);
+    fn undo_outer(&self, on_the_way: bool, beta: &Beta, tiles: &mut [[Working<T>; 2]]) -> f64 {
+        let isa = self.isa;
         let (steps, highest) = match self.on_the_way() {
             (steps, Some(qubits)) if on_the_way => (steps, qubits),
             _ => (self.mix.outer.all(), 0),
         };
         let mut overlap = 0.0;
         for [psi, lambda] in tiles {
-            let (psi, lambda) = (psi.tile_mut(group), lambda.tile_mut(group));
+            let (psi, lambda) = (psi.tile_mut(), lambda.tile_mut());
             let states = ((&*psi.0, &*psi.1), (&*lambda.0, &*lambda.1));
             overlap += overlap_highest(isa, highest, states.0, states.1);
-            overlap += undo(isa, (steps, beta), psi, lambda);
+            overlap += undo(isa, (steps, beta), psi, lambda, || ());
         }
         overlap
     }
@@ -103,7 +99,7 @@ impl<T: Number> Pass<'_, T> {
     /// Takes the overlap of a mirrored qubit between two blocks and turns it on both states.
     fn turn_mirrored(
         &self,
-        [near, far]: [&mut [Local<T>; 2]; 2],
+        [near, far]: [&mut [Working<T>; 2]; 2],
         there: [usize; 2],
         turn: Turn,
     ) -> f64 {
@@ -130,32 +126,34 @@ impl<T: Number> Pass<'_, T> {
         &self,
         stage: &Ready<T>,
         (place, ahead, block): (&Place, Option<Ahead>, usize),
-        [psi, lambda]: &mut [Local<T>; 2],
+        [psi, lambda]: &mut [Working<T>; 2],
         buffers: &mut Buffers<T>,
         overlaps: &mut [Overlaps],
     ) {
         let (isa, group, mix) = (self.isa, self.group, self.mix);
-        let fetch = |part| Ahead::fetch(ahead, group, block, part);
-        fetch(0);
+        let mut fetch = Ahead::fetch(ahead, group, block, self.parts(stage));
         if let Some(layer) = stage.before {
             let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1);
+                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1, &mut fetch);
             if self.turned {
                 psi.turn(isa, group, block);
                 lambda.turn(isa, group, block);
                 let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
-                overlaps[layer - self.layers.start].mixer +=
-                    undo(isa, (mix.turned.all(), beta), blocks.0, blocks.1);
+                overlaps[layer - self.layers.start].mixer += undo(
+                    isa,
+                    (mix.turned.all(), beta),
+                    blocks.0,
+                    blocks.1,
+                    &mut fetch,
+                );
                 psi.turn_back(isa, group, block);
                 lambda.turn_back(isa, group, block);
             }
         }
-        fetch(1);
         if let Some((layer, phase)) = &stage.phase {
-            let here = (place.position, place.outside.as_ref());
-            let costs = self.diagonal.costs(here.0, here.1, block, buffers);
+            let costs = self.costs(place, block, buffers);
             let blocks = (psi.block(group, block), lambda.block(group, block));
             overlaps[layer - self.layers.start].cost +=
                 isa.overlap_diagonal(blocks.0, blocks.1, costs);
@@ -163,21 +161,28 @@ impl<T: Number> Pass<'_, T> {
                 psi.turn(isa, group, block);
                 lambda.turn(isa, group, block);
             }
-            for state in [&mut *psi, &mut *lambda] {
-                let parts = if self.turned {
+            let here = (place.position, place.outside.as_ref());
+            let mut states = [&mut *psi, &mut *lambda].map(|state| {
+                if self.turned {
                     state.turned_mut(group)
                 } else {
                     state.block_mut(group, block)
-                };
-                self.diagonal.apply(isa, phase, here, block, buffers, parts);
-            }
+                }
+            });
+            self.diagonal
+                .apply(isa, phase, here, block, buffers, &mut states);
         }
-        fetch(2);
+        fetch();
         if let Some(layer) = stage.after.filter(|_| self.turned) {
             let beta = self.beta(layer);
             let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
-            overlaps[layer - self.layers.start].mixer +=
-                undo(isa, (mix.turned.all(), beta), blocks.0, blocks.1);
+            overlaps[layer - self.layers.start].mixer += undo(
+                isa,
+                (mix.turned.all(), beta),
+                blocks.0,
+                blocks.1,
+                &mut fetch,
+            );
         }
         if self.turned && stage.phase.is_some() {
             psi.turn_back(isa, group, block);
@@ -187,8 +192,7 @@ impl<T: Number> Pass<'_, T> {
             let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             overlaps[layer - self.layers.start].mixer +=
-                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1);
+                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1, &mut fetch);
         }
-        fetch(3);
     }
 }

@@ -1,16 +1,18 @@
 //! One tile, forward.
 
 use super::ahead::Ahead;
-use super::scratch::{Local, Scratch};
-use super::{From, Job, Pass, Place, Ready};
+use super::scratch::{Local, Working};
+use super::{From, Job, OnTheWay, Part, Pass, Place, Ready};
 use crate::amplitudes::Views;
-use crate::diagonal::{Buffers, Position};
+use crate::diagonal::Buffers;
 use crate::kernels::{Number, Turn};
 use crate::step::{Beta, Step};
 
 impl<T: Number> Pass<'_, T> {
-    pub(super) fn place(&self, position: Position) -> Place {
+    fn place<V>(&self, part: &Part<V>) -> Place {
+        let position = part.position;
         Place {
+            tile: part.tile,
             position,
             outside: self.diagonal.outside(position),
         }
@@ -41,42 +43,56 @@ impl<T: Number> Pass<'_, T> {
     }
 
     /// Carries out steps above a block.
-    fn outer(&self, steps: &[Step<T>], beta: &Beta, tiles: &mut [[Local<T>; 2]]) {
-        for [state, _] in tiles {
-            let (re, im) = state.tile_mut(self.group);
+    fn outer(&self, steps: &[Step<T>], beta: &Beta, tiles: &mut [Working<T>]) {
+        for tile in tiles {
+            let (re, im) = tile.tile_mut();
             for step in steps {
                 step.apply(self.isa, beta, re, im);
             }
         }
     }
 
-    /// Brings a job's tiles to the thread's copies.
-    pub(super) fn load_all(&self, from: From, job: &mut Job<Views<T>>, scratch: &mut Scratch<T>) {
-        for (part, [state, _]) in job.parts().zip(&mut scratch.tiles) {
-            self.load(from, part.tile, &part.views, state);
+    /// Brings a job's tiles to the thread's copies; those that are worked on in memory are there.
+    pub(super) fn load_all(&self, job: &mut Job<Views<T>>, tiles: &mut [[Local<T>; 2]]) {
+        for (part, [state, _]) in job.parts().zip(tiles) {
+            state.gather(self.isa, self.group, &part.views, self.first_turn());
         }
     }
 
-    /// Carries out all stages on a job's tiles, but for the turn on the way to the thread's copy, and the one on the way back where there is
-    /// one.
-    pub(super) fn apply<V>(&self, job: &mut Job<V>, scratch: &mut Scratch<T>, way_back: bool) {
+    /// Writes a product state to tiles, where the pass begins with one.
+    pub(super) fn fill(
+        &self,
+        from: From,
+        places: &[(Place, Option<Ahead>)],
+        tiles: &mut [Working<T>],
+    ) {
+        if let From::Product { tile, factors } = from {
+            for ((place, _), state) in places.iter().zip(tiles) {
+                state.fill(self.group, tile, factors[place.tile]);
+            }
+        }
+    }
+
+    /// Carries out all stages on tiles, but for the turns that are carried out on the way to and from the thread's copies.
+    pub(super) fn apply(
+        &self,
+        places: &[(Place, Option<Ahead>)],
+        tiles: &mut [Working<T>],
+        buffers: &mut Buffers<T>,
+        on_the_way: OnTheWay,
+    ) {
         let (isa, group) = (self.isa, self.group);
-        let Scratch { tiles, buffers } = scratch;
-        let places: Vec<(Place, Option<Ahead>)> = self.places(job);
         for (at, stage) in self.stages.iter().enumerate() {
             if let Some(layer) = stage.before {
-                let (steps, turn) = self.on_the_way();
-                debug_assert!(at == 0 || turn.is_none());
+                let steps = self.outer_steps(at == 0 && on_the_way.to);
                 self.outer(steps, self.beta(layer), tiles);
             }
             for block in 0..group.blocks() {
                 let there = [block, group.blocks() - 1 - block];
-                for (((place, ahead), [state, _]), block) in
-                    places.iter().zip(&mut *tiles).zip(there)
-                {
+                for (((place, ahead), state), block) in places.iter().zip(&mut *tiles).zip(there) {
                     self.apply_block(stage, place, *ahead, block, state, buffers);
                 }
-                if let (Some(layer), [[near, _], [far, _]]) = (stage.mirror, &mut tiles[..]) {
+                if let (Some(layer), [near, far]) = (stage.mirror, &mut *tiles) {
                     let [near, far] = [
                         near.block_mut(group, there[0]),
                         far.block_mut(group, there[1]),
@@ -85,21 +101,33 @@ impl<T: Number> Pass<'_, T> {
                 }
             }
             if let Some(layer) = stage.after {
-                let steps = if way_back && at + 1 == self.stages.len() {
-                    self.on_the_way().0
-                } else {
-                    self.mix.outer.all()
-                };
+                let steps = self.outer_steps(at + 1 == self.stages.len() && on_the_way.back);
                 self.outer(steps, self.beta(layer), tiles);
             }
+        }
+    }
+
+    /// The steps above a block, all or without the one that was or will be carried out on the way.
+    fn outer_steps(&self, on_the_way: bool) -> &[Step<T>] {
+        if on_the_way {
+            self.on_the_way().0
+        } else {
+            self.mix.outer.all()
         }
     }
 
     /// Where a job's tiles are, and what comes after them.
     pub(super) fn places<V>(&self, job: &mut Job<V>) -> Vec<(Place, Option<Ahead>)> {
         job.parts()
-            .map(|part| (self.place(part.position), part.ahead))
+            .map(|part| (self.place(part), part.ahead))
             .collect()
+    }
+
+    /// In how many parts a stage is carried out on a block: those of its mixers, and its phase.
+    pub(super) fn parts(&self, stage: &Ready<T>) -> usize {
+        let length = self.group.block();
+        let mixers = [stage.before, stage.after].iter().flatten().count();
+        mixers * (self.mix.inner.parts(length) + self.mix.turned.parts(length)) + 1
     }
 
     fn apply_block(
@@ -108,17 +136,16 @@ impl<T: Number> Pass<'_, T> {
         place: &Place,
         ahead: Option<Ahead>,
         block: usize,
-        state: &mut Local<T>,
+        state: &mut Working<T>,
         buffers: &mut Buffers<T>,
     ) {
         let (isa, group, mix) = (self.isa, self.group, self.mix);
-        let fetch = |part| Ahead::fetch(ahead, group, block, part);
+        let mut fetch = Ahead::fetch(ahead, group, block, self.parts(stage));
         let [before, after] =
             [stage.before, stage.after].map(|layer| layer.map(|at| self.beta(at)));
-        fetch(0);
         if let Some(beta) = before {
-            let (re, im) = state.block_mut(group, block);
-            mix.inner.apply(isa, beta, re, im);
+            mix.inner
+                .apply(isa, beta, state.block_mut(group, block), &mut fetch);
         }
         if self.turned {
             state.turn(isa, group, block);
@@ -129,52 +156,61 @@ impl<T: Number> Pass<'_, T> {
             state.block_mut(group, block)
         };
         if let Some(beta) = before {
-            mix.turned.apply(isa, beta, re, im);
+            mix.turned
+                .apply(isa, beta, (&mut *re, &mut *im), &mut fetch);
         }
-        fetch(1);
         if let Some((_, phase)) = &stage.phase {
             let here = (place.position, place.outside.as_ref());
-            self.diagonal
-                .apply(isa, phase, here, block, buffers, (re, im));
+            self.diagonal.apply(
+                isa,
+                phase,
+                here,
+                block,
+                buffers,
+                &mut [(&mut *re, &mut *im)],
+            );
         }
-        fetch(2);
+        fetch();
         if let Some(beta) = after {
-            mix.turned.apply(isa, beta, re, im);
+            mix.turned
+                .apply(isa, beta, (&mut *re, &mut *im), &mut fetch);
         }
         if self.turned {
             state.turn_back(isa, group, block);
         }
         if let Some(beta) = after {
-            let (re, im) = state.block_mut(group, block);
-            mix.inner.apply(isa, beta, re, im);
+            mix.inner
+                .apply(isa, beta, state.block_mut(group, block), &mut fetch);
         }
-        fetch(3);
     }
 
-    /// `Σ|ψ|²(C − center)` over a job's tiles.
-    pub(super) fn mean<V>(&self, job: &mut Job<V>, scratch: &mut Scratch<T>, center: f64) -> f64 {
-        let Scratch { tiles, buffers } = scratch;
+    /// The costs of a block.
+    pub(super) fn costs<'b>(
+        &'b self,
+        place: &Place,
+        block: usize,
+        buffers: &'b mut Buffers<T>,
+    ) -> &'b [f64] {
+        let (position, outside) = (place.position, place.outside.as_ref());
+        self.diagonal
+            .costs(self.isa, position, outside, block, buffers)
+    }
+
+    /// `Σ|ψ|²(C − center)` over tiles.
+    pub(super) fn mean(
+        &self,
+        places: &[(Place, Option<Ahead>)],
+        tiles: &[Working<T>],
+        buffers: &mut Buffers<T>,
+        center: f64,
+    ) -> f64 {
         let mut sum = 0.0;
-        for (part, [state, _]) in job.parts().zip(tiles) {
-            let place = self.place(part.position);
+        for ((place, _), state) in places.iter().zip(tiles) {
             for block in 0..self.group.blocks() {
-                let costs =
-                    self.diagonal
-                        .costs(place.position, place.outside.as_ref(), block, buffers);
+                let costs = self.costs(place, block, buffers);
                 sum += self.isa.mean(state.block(self.group, block), costs, center);
             }
         }
         sum
-    }
-
-    /// Brings a tile to the thread's copy.
-    fn load(&self, from: From, tile: usize, views: &Views<T>, state: &mut Local<T>) {
-        match from {
-            From::Memory => state.gather(self.isa, self.group, views, self.first_turn()),
-            From::Product {
-                tile: amplitudes,
-                factors,
-            } => state.fill(self.group, amplitudes, factors[tile]),
-        }
     }
 }

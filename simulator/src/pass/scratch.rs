@@ -1,9 +1,9 @@
 //! A thread's copy of a tile.
 
-use crate::aligned::Aligned;
+use crate::aligned::{Aligned, HALF_PAGE};
 use crate::amplitudes::Views;
 use crate::diagonal::Buffers;
-use crate::kernels::{InstructionSet, Number, Tile, Turn};
+use crate::kernels::{InstructionSet, Number, Tile, TileMut, Turn};
 use crate::layout::{Group, Layout};
 
 /// A thread's buffers.
@@ -19,17 +19,15 @@ pub(crate) struct Scratch<T: Number> {
 pub(super) struct Local<T: Number> {
     re: Aligned<T>,
     im: Aligned<T>,
-    turned_re: Aligned<T>,
-    turned_im: Aligned<T>,
+    turned: [Aligned<T>; 2],
 }
 
 impl<T: Number> Scratch<T> {
     pub(super) fn new(layout: &Layout, tiles: usize) -> Self {
         let state = || Local {
             re: Aligned::zeros(layout.tile()),
-            im: Aligned::zeros(layout.tile()),
-            turned_re: Aligned::zeros(layout.block::<T>()),
-            turned_im: Aligned::zeros(layout.block::<T>()),
+            im: Aligned::shifted(layout.tile(), HALF_PAGE),
+            turned: [(); 2].map(|()| Aligned::zeros(layout.block::<T>())),
         };
         Self {
             tiles: (0..tiles).map(|_| [state(), state()]).collect(),
@@ -62,7 +60,7 @@ impl<T: Number> Local<T> {
             Some((3, turn)) => isa.gather_turned3(from, to, rows, turn),
             Some((_, turn)) => isa.gather_turned4(from, to, rows, turn),
         }
-        self.clear_between_blocks(group);
+        self.copy(group).clear_between_blocks(group);
     }
 
     /// Copies a tile back, and on the way turns its highest qubits.
@@ -90,17 +88,53 @@ impl<T: Number> Local<T> {
         }
     }
 
+    /// What is worked on: this copy.
+    pub(super) fn copy(&mut self, group: &Group) -> Working<'_, T> {
+        let length = group.tile();
+        Working {
+            re: &mut self.re.as_mut_slice()[..length],
+            im: &mut self.im.as_mut_slice()[..length],
+            turned: self.turned.each_mut().map(Aligned::as_mut_slice),
+        }
+    }
+
+    /// What is worked on: the amplitudes in memory, where those of a tile follow each other, or else this copy.
+    pub(super) fn working<'a>(
+        &'a mut self,
+        group: &Group,
+        (re, im): &'a mut Views<T>,
+    ) -> Working<'a, T> {
+        match (re.as_slice_mut(), im.as_slice_mut()) {
+            (Some(re), Some(im)) if group.is_contiguous() => Working {
+                re,
+                im,
+                turned: self.turned.each_mut().map(Aligned::as_mut_slice),
+            },
+            _ => self.copy(group),
+        }
+    }
+}
+
+/// A tile that is worked on, and room for one of its blocks, transposed.
+#[derive(Debug)]
+pub(super) struct Working<'a, T: Number> {
+    re: &'a mut [T],
+    im: &'a mut [T],
+    turned: [&'a mut [T]; 2],
+}
+
+impl<T: Number> Working<'_, T> {
     /// What lies between blocks is mixed with them; it may hold what another pass left.
     pub(super) fn clear_between_blocks(&mut self, group: &Group) {
         for list in [&mut self.re, &mut self.im] {
-            let blocks = list.as_mut_slice()[..group.tile()].chunks_exact_mut(group.block_pitch);
+            let blocks = list.chunks_exact_mut(group.block_pitch);
             blocks.for_each(|block| block[group.block()..].fill(T::default()));
         }
     }
 
     /// Writes a product state; the imaginary parts are zero.
     pub(super) fn fill(&mut self, group: &Group, tile: &[f64], factor: f64) {
-        let blocks = self.re.as_mut_slice().chunks_exact_mut(group.block_pitch);
+        let blocks = self.re.chunks_exact_mut(group.block_pitch);
         let from = tile.chunks_exact(group.block_rows * group.columns);
         for (to, from) in blocks.zip(from) {
             let rows = to
@@ -113,77 +147,46 @@ impl<T: Number> Local<T> {
                 to[group.columns..].fill(T::default());
             }
         }
-        self.im.as_mut_slice()[..group.tile()].fill(T::default());
+        self.im.fill(T::default());
         self.clear_between_blocks(group);
     }
 
-    pub(super) fn tile_mut(&mut self, group: &Group) -> (&mut [T], &mut [T]) {
-        (
-            &mut self.re.as_mut_slice()[..group.tile()],
-            &mut self.im.as_mut_slice()[..group.tile()],
-        )
+    pub(super) fn tile_mut(&mut self) -> TileMut<'_, T> {
+        (&mut *self.re, &mut *self.im)
     }
 
     pub(super) fn block(&self, group: &Group, block: usize) -> Tile<'_, T> {
-        let range = block * group.block_pitch..block * group.block_pitch + group.block();
-        (
-            &self.re.as_slice()[range.clone()],
-            &self.im.as_slice()[range],
-        )
+        let range = group.block_range(block);
+        (&self.re[range.clone()], &self.im[range])
     }
 
-    pub(super) fn block_mut(&mut self, group: &Group, block: usize) -> (&mut [T], &mut [T]) {
-        let range = block * group.block_pitch..block * group.block_pitch + group.block();
-        (
-            &mut self.re.as_mut_slice()[range.clone()],
-            &mut self.im.as_mut_slice()[range],
-        )
+    pub(super) fn block_mut(&mut self, group: &Group, block: usize) -> TileMut<'_, T> {
+        let range = group.block_range(block);
+        (&mut self.re[range.clone()], &mut self.im[range])
     }
 
     /// A transposed block.
-    pub(super) fn turned_mut(&mut self, group: &Group) -> (&mut [T], &mut [T]) {
+    pub(super) fn turned_mut(&mut self, group: &Group) -> TileMut<'_, T> {
         let length = group.columns * group.turned_pitch::<T>();
-        (
-            &mut self.turned_re.as_mut_slice()[..length],
-            &mut self.turned_im.as_mut_slice()[..length],
-        )
+        let [re, im] = &mut self.turned;
+        (&mut re[..length], &mut im[..length])
     }
 
     /// Copies a block to its transposed buffer.
     pub(super) fn turn(&mut self, isa: InstructionSet, group: &Group, block: usize) {
-        let range = block * group.block_pitch..block * group.block_pitch + group.block();
-        let shape = (group.block_rows, group.columns);
-        for (from, to) in [
-            (&self.re, &mut self.turned_re),
-            (&self.im, &mut self.turned_im),
-        ] {
-            let from = &from.as_slice()[range.clone()];
-            isa.transpose(
-                from,
-                group.pitch,
-                shape,
-                to.as_mut_slice(),
-                group.turned_pitch::<T>(),
-            );
+        let (range, shape) = (group.block_range(block), (group.block_rows, group.columns));
+        for (from, to) in [&self.re, &self.im].into_iter().zip(&mut self.turned) {
+            let from = &from[range.clone()];
+            isa.transpose(from, group.pitch, shape, to, group.turned_pitch::<T>());
         }
     }
 
     /// Copies the transposed buffer back.
     pub(super) fn turn_back(&mut self, isa: InstructionSet, group: &Group, block: usize) {
-        let range = block * group.block_pitch..block * group.block_pitch + group.block();
-        let shape = (group.columns, group.block_rows);
-        for (from, to) in [
-            (&self.turned_re, &mut self.re),
-            (&self.turned_im, &mut self.im),
-        ] {
-            let to = &mut to.as_mut_slice()[range.clone()];
-            isa.transpose(
-                from.as_slice(),
-                group.turned_pitch::<T>(),
-                shape,
-                to,
-                group.pitch,
-            );
+        let (range, shape) = (group.block_range(block), (group.columns, group.block_rows));
+        for (from, to) in self.turned.iter().zip([&mut self.re, &mut self.im]) {
+            let to = &mut to[range.clone()];
+            isa.transpose(from, group.turned_pitch::<T>(), shape, to, group.pitch);
         }
     }
 }
