@@ -19,12 +19,15 @@ pub(crate) enum Step<T> {
     Multiply { stride: usize, lattice: usize },
 }
 
-/// Most parts in which a step is carried out on a block.
-const PARTS: usize = 16;
+/// Most parts in which a step is carried out where something else is done in between.
+pub(crate) const PARTS: usize = 16;
 
 impl<T: Number> Step<T> {
-    /// In how many parts the step is carried out on so many numbers: runs that do not meet.
-    fn parts(&self, length: usize) -> usize {
+    /// In how many parts, up to `most`, the step is carried out on so many numbers: runs that do not meet.
+    fn parts(&self, length: usize, most: usize) -> usize {
+        if most == 1 {
+            return 1;
+        }
         let span = match self {
             Self::Turn { qubits, stride } => stride << qubits,
             Self::TurnLanes { qubits, .. } => T::LANES << qubits,
@@ -33,7 +36,7 @@ impl<T: Number> Step<T> {
             Self::Multiply { .. } => length,
         };
         let divides = |&parts: &usize| (length / span).is_multiple_of(parts);
-        (1..=PARTS).rev().find(divides).unwrap_or(1)
+        (1..=most).rev().find(divides).unwrap_or(1)
     }
 
     pub(crate) fn apply(&self, isa: InstructionSet, beta: &Beta, re: &mut [T], im: &mut [T]) {
@@ -91,18 +94,19 @@ impl<T: Number> Step<T> {
     }
 }
 
-/// Takes the overlaps of some steps, `Im⟨λ|B_k|ψ⟩` summed up, and carries the steps out on both states, in parts; does something else after
-/// each.
+/// Takes the overlaps of some steps, `Im⟨λ|B_k|ψ⟩` summed up, and carries the steps out on both states, each in up to so many
+/// parts; does something else after each.
 pub(crate) fn undo<T: Number>(
     isa: InstructionSet,
     (steps, beta): (&[Step<T>], &Beta),
     psi: TileMut<T>,
     lambda: TileMut<T>,
+    most: usize,
     mut between: impl FnMut(),
 ) -> f64 {
     let mut overlap = 0.0;
     for step in steps {
-        let part = psi.0.len() / step.parts(psi.0.len());
+        let part = psi.0.len() / step.parts(psi.0.len(), most);
         let psi = psi.0.chunks_mut(part).zip(psi.1.chunks_mut(part));
         let lambda = lambda.0.chunks_mut(part).zip(lambda.1.chunks_mut(part));
         for (psi, lambda) in psi.zip(lambda) {
@@ -118,16 +122,17 @@ pub(crate) fn undo<T: Number>(
 pub(crate) struct Steps<T>(Vec<Step<T>>);
 
 impl<T: Number> Steps<T> {
-    /// Carries all steps out in parts, and does something else after each.
+    /// Carries all steps out, each in up to so many parts, and does something else after each.
     pub(crate) fn apply(
         &self,
         isa: InstructionSet,
         beta: &Beta,
         (re, im): TileMut<T>,
+        most: usize,
         mut between: impl FnMut(),
     ) {
         for step in &self.0 {
-            let part = re.len() / step.parts(re.len());
+            let part = re.len() / step.parts(re.len(), most);
             for (re, im) in re.chunks_mut(part).zip(im.chunks_mut(part)) {
                 step.apply(isa, beta, re, im);
                 between();
@@ -136,8 +141,8 @@ impl<T: Number> Steps<T> {
     }
 
     /// In how many parts the steps are carried out on so many numbers.
-    pub(crate) fn parts(&self, length: usize) -> usize {
-        self.0.iter().map(|step| step.parts(length)).sum()
+    pub(crate) fn parts(&self, length: usize, most: usize) -> usize {
+        self.0.iter().map(|step| step.parts(length, most)).sum()
     }
 
     pub(crate) fn all(&self) -> &[Step<T>] {

@@ -5,7 +5,7 @@ use super::scratch::Working;
 use super::{OnTheWay, Overlaps, Pass, Place, Ready};
 use crate::diagonal::Buffers;
 use crate::kernels::{InstructionSet, Number, Tile, Turn, Weight};
-use crate::step::{Beta, undo};
+use crate::step::{Beta, PARTS, undo};
 
 /// `Im⟨λ|B_k|ψ⟩` of the highest qubits of a tile.
 fn overlap_highest<T: Number>(
@@ -91,7 +91,7 @@ impl<T: Number> Pass<'_, T> {
             let (psi, lambda) = (psi.tile_mut(), lambda.tile_mut());
             let states = ((&*psi.0, &*psi.1), (&*lambda.0, &*lambda.1));
             overlap += overlap_highest(isa, highest, states.0, states.1);
-            overlap += undo(isa, (steps, beta), psi, lambda, || ());
+            overlap += undo(isa, (steps, beta), psi, lambda, 1, || ());
         }
         overlap
     }
@@ -131,12 +131,19 @@ impl<T: Number> Pass<'_, T> {
         overlaps: &mut [Overlaps],
     ) {
         let (isa, group, mix) = (self.isa, self.group, self.mix);
-        let mut fetch = Ahead::fetch(ahead, group, block, self.parts(stage));
+        let most = if ahead.is_some() { PARTS } else { 1 };
+        let mut fetch = Ahead::fetch(ahead, group, block, self.parts(stage, most));
         if let Some(layer) = stage.before {
             let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
-            overlaps[layer - self.layers.start].mixer +=
-                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1, &mut fetch);
+            overlaps[layer - self.layers.start].mixer += undo(
+                isa,
+                (mix.inner.all(), beta),
+                blocks.0,
+                blocks.1,
+                most,
+                &mut fetch,
+            );
             if self.turned {
                 psi.turn(isa, group, block);
                 lambda.turn(isa, group, block);
@@ -146,6 +153,7 @@ impl<T: Number> Pass<'_, T> {
                     (mix.turned.all(), beta),
                     blocks.0,
                     blocks.1,
+                    most,
                     &mut fetch,
                 );
                 psi.turn_back(isa, group, block);
@@ -181,6 +189,7 @@ impl<T: Number> Pass<'_, T> {
                 (mix.turned.all(), beta),
                 blocks.0,
                 blocks.1,
+                most,
                 &mut fetch,
             );
         }
@@ -191,8 +200,14 @@ impl<T: Number> Pass<'_, T> {
         if let Some(layer) = stage.after {
             let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
-            overlaps[layer - self.layers.start].mixer +=
-                undo(isa, (mix.inner.all(), beta), blocks.0, blocks.1, &mut fetch);
+            overlaps[layer - self.layers.start].mixer += undo(
+                isa,
+                (mix.inner.all(), beta),
+                blocks.0,
+                blocks.1,
+                most,
+                &mut fetch,
+            );
         }
     }
 }

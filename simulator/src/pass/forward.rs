@@ -6,7 +6,7 @@ use super::{From, Job, OnTheWay, Part, Pass, Place, Ready};
 use crate::amplitudes::Views;
 use crate::diagonal::Buffers;
 use crate::kernels::{Number, Turn};
-use crate::step::{Beta, Step};
+use crate::step::{Beta, PARTS, Step};
 
 impl<T: Number> Pass<'_, T> {
     fn place<V>(&self, part: &Part<V>) -> Place {
@@ -124,10 +124,10 @@ impl<T: Number> Pass<'_, T> {
     }
 
     /// In how many parts a stage is carried out on a block: those of its mixers, and its phase.
-    pub(super) fn parts(&self, stage: &Ready<T>) -> usize {
+    pub(super) fn parts(&self, stage: &Ready<T>, most: usize) -> usize {
         let length = self.group.block();
         let mixers = [stage.before, stage.after].iter().flatten().count();
-        mixers * (self.mix.inner.parts(length) + self.mix.turned.parts(length)) + 1
+        mixers * (self.mix.inner.parts(length, most) + self.mix.turned.parts(length, most)) + 1
     }
 
     fn apply_block(
@@ -140,12 +140,13 @@ impl<T: Number> Pass<'_, T> {
         buffers: &mut Buffers<T>,
     ) {
         let (isa, group, mix) = (self.isa, self.group, self.mix);
-        let mut fetch = Ahead::fetch(ahead, group, block, self.parts(stage));
+        let most = if ahead.is_some() { PARTS } else { 1 };
+        let mut fetch = Ahead::fetch(ahead, group, block, self.parts(stage, most));
         let [before, after] =
             [stage.before, stage.after].map(|layer| layer.map(|at| self.beta(at)));
         if let Some(beta) = before {
             mix.inner
-                .apply(isa, beta, state.block_mut(group, block), &mut fetch);
+                .apply(isa, beta, state.block_mut(group, block), most, &mut fetch);
         }
         if self.turned {
             state.turn(isa, group, block);
@@ -157,7 +158,7 @@ impl<T: Number> Pass<'_, T> {
         };
         if let Some(beta) = before {
             mix.turned
-                .apply(isa, beta, (&mut *re, &mut *im), &mut fetch);
+                .apply(isa, beta, (&mut *re, &mut *im), most, &mut fetch);
         }
         if let Some((_, phase)) = &stage.phase {
             let here = (place.position, place.outside.as_ref());
@@ -173,14 +174,14 @@ impl<T: Number> Pass<'_, T> {
         fetch();
         if let Some(beta) = after {
             mix.turned
-                .apply(isa, beta, (&mut *re, &mut *im), &mut fetch);
+                .apply(isa, beta, (&mut *re, &mut *im), most, &mut fetch);
         }
         if self.turned {
             state.turn_back(isa, group, block);
         }
         if let Some(beta) = after {
             mix.inner
-                .apply(isa, beta, state.block_mut(group, block), &mut fetch);
+                .apply(isa, beta, state.block_mut(group, block), most, &mut fetch);
         }
     }
 
