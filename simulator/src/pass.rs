@@ -1,6 +1,7 @@
 //! Passes over memory.
 //!
-//! A pass copies a tile into a thread's buffer, does there all that its group of axes can do, and copies it back. A layer's mixers
+//! A pass does to a tile all that its group of axes can do while the tile is in the cache: a low one, whose amplitudes follow each other, is
+//! worked on where it stands, others are copied into a thread's buffer and back. A layer's mixers
 //! act on different axes and so commute: a pass finishes layer l on its group, applies the phase of layer l + 1 and starts that
 //! layer's mixer on the same group; the next pass does the same on the next group. So p layers take p + 1 passes on two groups.
 //! Tiles are independent of each other; sums over them are taken in their order.
