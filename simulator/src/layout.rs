@@ -11,7 +11,7 @@ use std::ops::Range;
 const LOW_TILE: usize = 1 << 19;
 /// Bytes of a high tile, and most of them.
 const HIGH_TILE: [usize; 2] = [1 << 18, 1 << 19];
-/// Bytes of a block: two thirds of an L1 cache of 48 KiB.
+/// Bytes of the blocks that a thread works on together: two thirds of an L1 cache of 48 KiB.
 const BLOCK: usize = 1 << 15;
 /// Bytes of one array's row that a high tile should have at least, and those that it must have: two cache lines and one.
 const ROW: [usize; 2] = [128, 64];
@@ -86,6 +86,7 @@ impl Layout {
             columns,
             columns,
             Some(column_axes),
+            tiles,
         )];
         let mut axis = end;
         let passes = all
@@ -118,6 +119,7 @@ impl Layout {
                 stride,
                 columns,
                 column_axes,
+                tiles,
             ));
             axis = stop;
         }
@@ -163,6 +165,7 @@ impl Group {
         stride: usize,
         columns: usize,
         column_axes: Option<usize>,
+        tiles: usize,
     ) -> Self {
         // What no machine holds is still estimated.
         let pitch = columns
@@ -173,7 +176,7 @@ impl Group {
             &levels[..axes.end],
             axes.start,
             pitch,
-            BLOCK / 2 / size_of::<T>(),
+            BLOCK / 2 / size_of::<T>() / tiles,
         );
         let block_axes = axes.start..end;
         let block_rows = product(&levels[block_axes.clone()]);
