@@ -80,12 +80,12 @@ impl Layout {
         });
         let fits = |&&(end, most): &&(usize, usize)| all / product(&levels[..end]) <= most;
         let &(end, most) = cut.iter().find(fits).unwrap_or(&cut[0]);
+        let low = (columns, Some(column_axes));
         let mut groups = vec![Group::new::<T>(
             levels,
             column_axes..end,
             columns,
-            columns,
-            Some(column_axes),
+            low,
             tiles,
         )];
         let mut axis = end;
@@ -107,20 +107,13 @@ impl Layout {
             let rows = product(&levels[axis..stop]);
             let width = (HIGH_TILE[0] / amplitude / rows).clamp(ROW[1] / size_of::<T>(), COLUMNS);
             let stride = product(&levels[..axis]);
-            let (columns, column_axes) = match whole(levels, width, T::LANES) {
+            let columns = match whole(levels, width, T::LANES) {
                 (columns, _) if !whole_columns && (columns > 2 * width || 2 * columns < width) => {
                     (width.min(stride), None)
                 }
                 (columns, axes) => (columns, Some(axes)),
             };
-            groups.push(Group::new::<T>(
-                levels,
-                axis..stop,
-                stride,
-                columns,
-                column_axes,
-                tiles,
-            ));
+            groups.push(Group::new::<T>(levels, axis..stop, stride, columns, tiles));
             axis = stop;
         }
         // As many as a row has, so that the rows of a tile follow each other through the sets of the cache.
@@ -163,8 +156,7 @@ impl Group {
         levels: &[usize],
         axes: Range<usize>,
         stride: usize,
-        columns: usize,
-        column_axes: Option<usize>,
+        (columns, column_axes): (usize, Option<usize>),
         tiles: usize,
     ) -> Self {
         // What no machine holds is still estimated.

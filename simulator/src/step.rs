@@ -19,9 +19,6 @@ pub(crate) enum Step<T> {
     Multiply { stride: usize, lattice: usize },
 }
 
-/// Most parts in which a step is carried out where something else is done in between.
-pub(crate) const PARTS: usize = 16;
-
 impl<T: Number> Step<T> {
     /// In how many parts, up to `most`, the step is carried out on so many numbers: runs that do not meet.
     fn parts(&self, length: usize, most: usize) -> usize {

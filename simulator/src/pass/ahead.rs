@@ -5,6 +5,8 @@ use crate::diagonal::Position;
 use crate::kernels::{Number, prefetch};
 use crate::layout::Group;
 
+/// Most parts in which a step is carried out where lines are asked for in between.
+const PARTS: usize = 16;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
@@ -40,32 +42,60 @@ impl Ahead {
             stride,
         })
     }
+}
 
-    /// Asks for what stands where a block does, in so many parts: one whenever it is called.
-    pub(super) fn fetch(
-        ahead: Option<Self>,
+/// Asks for what stands where a block does in the next tile, a little at a time: more at once than the core can wait for would stop it.
+#[derive(Debug)]
+pub(super) struct Fetch {
+    ahead: Option<Ahead>,
+    /// Bytes from the first row to the next line's, and in that row to the line.
+    row: usize,
+    line: usize,
+    /// Lines that are left, and those that are asked for at a time.
+    left: usize,
+    part: usize,
+}
+
+impl Fetch {
+    /// In as many parts as `parts` says, given the most parts of a step.
+    pub(super) fn new(
+        ahead: Option<Ahead>,
         group: &Group,
         block: usize,
-        parts: usize,
-    ) -> impl FnMut() {
-        let (mut row, mut line, mut left, mut part) = (0, 0, 0, 0);
+        parts: impl Fn(usize) -> usize,
+    ) -> Self {
+        let mut fetch = Self {
+            ahead,
+            row: 0,
+            line: 0,
+            left: 0,
+            part: 0,
+        };
         if let Some(ahead) = ahead {
-            row = block * group.block_rows * ahead.stride;
-            left = group.block_rows * ahead.width.div_ceil(LINE);
-            part = left.div_ceil(parts.max(1));
+            fetch.row = block * group.block_rows * ahead.stride;
+            fetch.left = group.block_rows * ahead.width.div_ceil(LINE);
+            fetch.part = fetch.left.div_ceil(parts(fetch.most_parts()).max(1));
         }
-        move || {
-            let Some(ahead) = ahead else { return };
-            let now = part.min(left);
-            left -= now;
-            for _ in 0..now {
-                for first in ahead.rows[..ahead.states].as_flattened() {
-                    prefetch(first + row + line);
-                }
-                line += LINE;
-                if line >= ahead.width {
-                    (row, line) = (row + ahead.stride, 0);
-                }
+        fetch
+    }
+
+    /// In how many parts a step should be carried out at most: in one where nothing is asked for in between.
+    pub(super) fn most_parts(&self) -> usize {
+        if self.ahead.is_some() { PARTS } else { 1 }
+    }
+
+    /// Asks for the next part.
+    pub(super) fn next(&mut self) {
+        let Some(ahead) = self.ahead else { return };
+        let now = self.part.min(self.left);
+        self.left -= now;
+        for _ in 0..now {
+            for first in ahead.rows[..ahead.states].as_flattened() {
+                prefetch(first + self.row + self.line);
+            }
+            self.line += LINE;
+            if self.line >= ahead.width {
+                (self.row, self.line) = (self.row + ahead.stride, 0);
             }
         }
     }

@@ -1,11 +1,11 @@
 //! One tile of ψ and λ, backward.
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Fetch};
 use super::scratch::Working;
 use super::{OnTheWay, Overlaps, Pass, Place, Ready};
 use crate::diagonal::Buffers;
-use crate::kernels::{InstructionSet, Number, Tile, Turn, Weight};
-use crate::step::{Beta, PARTS, undo};
+use crate::kernels::{InstructionSet, Number, Tile, TileMut, Turn, Weight};
+use crate::step::{Beta, Steps, undo};
 
 /// `Im⟨λ|B_k|ψ⟩` of the highest qubits of a tile.
 fn overlap_highest<T: Number>(
@@ -131,31 +131,17 @@ impl<T: Number> Pass<'_, T> {
         overlaps: &mut [Overlaps],
     ) {
         let (isa, group, mix) = (self.isa, self.group, self.mix);
-        let most = if ahead.is_some() { PARTS } else { 1 };
-        let mut fetch = Ahead::fetch(ahead, group, block, self.parts(stage, most));
+        let mut fetch = Fetch::new(ahead, group, block, |most| self.parts(stage, most));
         if let Some(layer) = stage.before {
-            let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
-            overlaps[layer - self.layers.start].mixer += undo(
-                isa,
-                (mix.inner.all(), beta),
-                blocks.0,
-                blocks.1,
-                most,
-                &mut fetch,
-            );
+            let overlap = self.undo_steps((&mix.inner, layer), blocks.0, blocks.1, &mut fetch);
+            overlaps[layer - self.layers.start].mixer += overlap;
             if self.turned {
                 psi.turn(isa, group, block);
                 lambda.turn(isa, group, block);
                 let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
-                overlaps[layer - self.layers.start].mixer += undo(
-                    isa,
-                    (mix.turned.all(), beta),
-                    blocks.0,
-                    blocks.1,
-                    most,
-                    &mut fetch,
-                );
+                let overlap = self.undo_steps((&mix.turned, layer), blocks.0, blocks.1, &mut fetch);
+                overlaps[layer - self.layers.start].mixer += overlap;
                 psi.turn_back(isa, group, block);
                 lambda.turn_back(isa, group, block);
             }
@@ -180,34 +166,32 @@ impl<T: Number> Pass<'_, T> {
             self.diagonal
                 .apply(isa, phase, here, block, buffers, &mut states);
         }
-        fetch();
+        fetch.next();
         if let Some(layer) = stage.after.filter(|_| self.turned) {
-            let beta = self.beta(layer);
             let blocks = (psi.turned_mut(group), lambda.turned_mut(group));
-            overlaps[layer - self.layers.start].mixer += undo(
-                isa,
-                (mix.turned.all(), beta),
-                blocks.0,
-                blocks.1,
-                most,
-                &mut fetch,
-            );
+            let overlap = self.undo_steps((&mix.turned, layer), blocks.0, blocks.1, &mut fetch);
+            overlaps[layer - self.layers.start].mixer += overlap;
         }
         if self.turned && stage.phase.is_some() {
             psi.turn_back(isa, group, block);
             lambda.turn_back(isa, group, block);
         }
         if let Some(layer) = stage.after {
-            let beta = self.beta(layer);
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
-            overlaps[layer - self.layers.start].mixer += undo(
-                isa,
-                (mix.inner.all(), beta),
-                blocks.0,
-                blocks.1,
-                most,
-                &mut fetch,
-            );
+            let overlap = self.undo_steps((&mix.inner, layer), blocks.0, blocks.1, &mut fetch);
+            overlaps[layer - self.layers.start].mixer += overlap;
         }
+    }
+
+    /// Takes the overlap of some of a layer's steps on a block and carries them out on both states.
+    fn undo_steps(
+        &self,
+        (steps, layer): (&Steps<T>, usize),
+        psi: TileMut<T>,
+        lambda: TileMut<T>,
+        fetch: &mut Fetch,
+    ) -> f64 {
+        let (steps, most) = ((steps.all(), self.beta(layer)), fetch.most_parts());
+        undo(self.isa, steps, psi, lambda, most, || fetch.next())
     }
 }

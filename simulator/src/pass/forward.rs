@@ -1,12 +1,12 @@
 //! One tile, forward.
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Fetch};
 use super::scratch::{Local, Working};
 use super::{From, Job, OnTheWay, Part, Pass, Place, Ready};
 use crate::amplitudes::Views;
 use crate::diagonal::Buffers;
 use crate::kernels::{Number, Turn};
-use crate::step::{Beta, PARTS, Step};
+use crate::step::{Beta, Step};
 
 impl<T: Number> Pass<'_, T> {
     fn place<V>(&self, part: &Part<V>) -> Place {
@@ -140,13 +140,15 @@ impl<T: Number> Pass<'_, T> {
         buffers: &mut Buffers<T>,
     ) {
         let (isa, group, mix) = (self.isa, self.group, self.mix);
-        let most = if ahead.is_some() { PARTS } else { 1 };
-        let mut fetch = Ahead::fetch(ahead, group, block, self.parts(stage, most));
+        let mut fetch = Fetch::new(ahead, group, block, |most| self.parts(stage, most));
+        let most = fetch.most_parts();
         let [before, after] =
             [stage.before, stage.after].map(|layer| layer.map(|at| self.beta(at)));
         if let Some(beta) = before {
             mix.inner
-                .apply(isa, beta, state.block_mut(group, block), most, &mut fetch);
+                .apply(isa, beta, state.block_mut(group, block), most, || {
+                    fetch.next()
+                });
         }
         if self.turned {
             state.turn(isa, group, block);
@@ -158,7 +160,7 @@ impl<T: Number> Pass<'_, T> {
         };
         if let Some(beta) = before {
             mix.turned
-                .apply(isa, beta, (&mut *re, &mut *im), most, &mut fetch);
+                .apply(isa, beta, (&mut *re, &mut *im), most, || fetch.next());
         }
         if let Some((_, phase)) = &stage.phase {
             let here = (place.position, place.outside.as_ref());
@@ -171,17 +173,19 @@ impl<T: Number> Pass<'_, T> {
                 &mut [(&mut *re, &mut *im)],
             );
         }
-        fetch();
+        fetch.next();
         if let Some(beta) = after {
             mix.turned
-                .apply(isa, beta, (&mut *re, &mut *im), most, &mut fetch);
+                .apply(isa, beta, (&mut *re, &mut *im), most, || fetch.next());
         }
         if self.turned {
             state.turn_back(isa, group, block);
         }
         if let Some(beta) = after {
             mix.inner
-                .apply(isa, beta, state.block_mut(group, block), most, &mut fetch);
+                .apply(isa, beta, state.block_mut(group, block), most, || {
+                    fetch.next()
+                });
         }
     }
 
