@@ -8,8 +8,8 @@ const LINE: usize = 64;
 /// Bytes of a huge page. Lists of several are mapped, smaller ones come from the heap.
 const HUGE_PAGE: usize = 1 << 21;
 
-/// Rows of a tile that are a power of two apart meet in one set of the cache. Where one of two arrays begins half a page later, those of
-/// both meet in two.
+/// Bytes of half a page. Rows of a tile that are a power of two apart meet in one set of the cache; where one of two arrays begins so much
+/// later, the rows of both meet in two.
 pub(crate) const HALF_PAGE: usize = 1 << 11;
 
 /// A fixed number of numbers, the first one on a cache line: vectors never straddle two lines. Large lists begin on a huge page
@@ -33,11 +33,11 @@ impl<T: Pod + Default> Aligned<T> {
         Self::shifted(length, 0)
     }
 
-    /// Zeros, the first one so many bytes after the cache line or huge page that [`Self::zeros`] would begin with.
-    pub(crate) fn shifted(length: usize, bytes: usize) -> Self {
-        let shift = bytes / size_of::<T>();
-        let length = length + shift;
-        let bytes = length.saturating_mul(size_of::<T>());
+    /// Zeros that begin so many bytes later. Lists from the heap begin on any cache line, so for small ones it means little.
+    pub(crate) fn shifted(length: usize, by: usize) -> Self {
+        let shift = by / size_of::<T>();
+        let needed = length + shift;
+        let bytes = needed.saturating_mul(size_of::<T>());
         let mapped = if bytes < 4 * HUGE_PAGE {
             None
         } else {
@@ -55,7 +55,7 @@ impl<T: Pod + Default> Aligned<T> {
                 (Memory::Pages(pages), HUGE_PAGE)
             }
             None => (
-                Memory::Heap(vec![T::default(); length + LINE / size_of::<T>()]),
+                Memory::Heap(vec![T::default(); needed + LINE / size_of::<T>()]),
                 LINE,
             ),
         };
@@ -64,10 +64,9 @@ impl<T: Pod + Default> Aligned<T> {
             start: 0,
             length,
         };
-        let spare = list.all().len() - length;
+        let spare = list.all().len() - needed;
         // Offsets are small where they are known; where not, alignment is only a matter of speed.
         list.start = list.all().as_ptr().align_offset(alignment).min(spare) + shift;
-        list.length -= shift;
         list
     }
 
@@ -113,6 +112,13 @@ mod tests {
             assert_eq!(copy.as_slice(), vec![one; length]);
             assert_eq!(list.as_slice().as_ptr() as usize % LINE, 0);
             assert_eq!(copy.as_slice().as_ptr() as usize % LINE, 0);
+            let mut later = Aligned::shifted(length, HALF_PAGE);
+            later.as_mut_slice().fill(one);
+            assert_eq!(later.as_slice(), vec![one; length]);
+            assert_eq!(later.as_slice().as_ptr() as usize % LINE, 0);
+            if let Memory::Pages(_) = later.memory {
+                assert_eq!(later.as_slice().as_ptr() as usize % HUGE_PAGE, HALF_PAGE);
+            }
         }
     }
 

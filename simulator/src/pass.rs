@@ -98,11 +98,12 @@ struct OnTheWay {
     back: bool,
 }
 
-/// A tile with what is known of its place.
+/// Where a tile is, what that makes of its costs, and what comes after it.
 struct Place {
     tile: usize,
     position: Position,
     outside: Option<Linear>,
+    ahead: Option<Ahead>,
 }
 
 /// One tile: its number, its place, what a thread will probably take next, and its memory.
@@ -344,7 +345,7 @@ impl<T: Number> Circuit<'_, T> {
                 })
                 .collect();
             if let Some(weight) = weight {
-                for ((place, _), states) in places.iter().zip(&mut working) {
+                for (place, states) in places.iter().zip(&mut working) {
                     pass.weigh(place, states, buffers, weight);
                 }
             }

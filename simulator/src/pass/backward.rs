@@ -1,6 +1,6 @@
 //! One tile of ψ and λ, backward.
 
-use super::ahead::{Ahead, Fetch};
+use super::ahead::Fetch;
 use super::scratch::Working;
 use super::{OnTheWay, Overlaps, Pass, Place, Ready};
 use crate::diagonal::Buffers;
@@ -46,7 +46,7 @@ impl<T: Number> Pass<'_, T> {
     /// same before and after any part of the same layer.
     pub(super) fn apply_back(
         &self,
-        places: &[(Place, Option<Ahead>)],
+        places: &[Place],
         tiles: &mut [[Working<T>; 2]],
         buffers: &mut Buffers<T>,
         on_the_way: OnTheWay,
@@ -65,9 +65,8 @@ impl<T: Number> Pass<'_, T> {
                     overlaps[layer - self.layers.start].mixer +=
                         self.turn_mirrored([near, far], there, turn);
                 }
-                for (((place, ahead), states), block) in places.iter().zip(&mut *tiles).zip(there) {
-                    let here = (place, *ahead, block);
-                    self.apply_block_back(stage, here, states, buffers, overlaps);
+                for ((place, states), block) in places.iter().zip(&mut *tiles).zip(there) {
+                    self.apply_block_back(stage, (place, block), states, buffers, overlaps);
                 }
             }
             if let Some(layer) = stage.after {
@@ -125,13 +124,13 @@ impl<T: Number> Pass<'_, T> {
     fn apply_block_back(
         &self,
         stage: &Ready<T>,
-        (place, ahead, block): (&Place, Option<Ahead>, usize),
+        (place, block): (&Place, usize),
         [psi, lambda]: &mut [Working<T>; 2],
         buffers: &mut Buffers<T>,
         overlaps: &mut [Overlaps],
     ) {
         let (isa, group, mix) = (self.isa, self.group, self.mix);
-        let mut fetch = Fetch::new(ahead, group, block, |most| self.parts(stage, most));
+        let mut fetch = Fetch::new(place.ahead, group, block, |most| self.parts(stage, most));
         if let Some(layer) = stage.before {
             let blocks = (psi.block_mut(group, block), lambda.block_mut(group, block));
             let overlap = self.undo_steps((&mix.inner, layer), blocks.0, blocks.1, &mut fetch);

@@ -1,6 +1,6 @@
 //! One tile, forward.
 
-use super::ahead::{Ahead, Fetch};
+use super::ahead::Fetch;
 use super::scratch::{Local, Working};
 use super::{From, Job, OnTheWay, Part, Pass, Place, Ready};
 use crate::amplitudes::Views;
@@ -9,15 +9,6 @@ use crate::kernels::{Number, Turn};
 use crate::step::{Beta, Step};
 
 impl<T: Number> Pass<'_, T> {
-    fn place<V>(&self, part: &Part<V>) -> Place {
-        let position = part.position;
-        Place {
-            tile: part.tile,
-            position,
-            outside: self.diagonal.outside(position),
-        }
-    }
-
     /// The turn that begins the first stage, to be carried out while a tile is copied.
     pub(super) fn first_turn(&self) -> Option<(usize, Turn)> {
         let layer = self.stages.first()?.before?;
@@ -60,14 +51,9 @@ impl<T: Number> Pass<'_, T> {
     }
 
     /// Writes a product state to tiles, where the pass begins with one.
-    pub(super) fn fill(
-        &self,
-        from: From,
-        places: &[(Place, Option<Ahead>)],
-        tiles: &mut [Working<T>],
-    ) {
+    pub(super) fn fill(&self, from: From, places: &[Place], tiles: &mut [Working<T>]) {
         if let From::Product { tile, factors } = from {
-            for ((place, _), state) in places.iter().zip(tiles) {
+            for (place, state) in places.iter().zip(tiles) {
                 state.fill(self.group, tile, factors[place.tile]);
             }
         }
@@ -76,7 +62,7 @@ impl<T: Number> Pass<'_, T> {
     /// Carries out all stages on tiles, but for the turns that are carried out on the way to and from the thread's copies.
     pub(super) fn apply(
         &self,
-        places: &[(Place, Option<Ahead>)],
+        places: &[Place],
         tiles: &mut [Working<T>],
         buffers: &mut Buffers<T>,
         on_the_way: OnTheWay,
@@ -89,8 +75,8 @@ impl<T: Number> Pass<'_, T> {
             }
             for block in 0..group.blocks() {
                 let there = [block, group.blocks() - 1 - block];
-                for (((place, ahead), state), block) in places.iter().zip(&mut *tiles).zip(there) {
-                    self.apply_block(stage, place, *ahead, block, state, buffers);
+                for ((place, state), block) in places.iter().zip(&mut *tiles).zip(there) {
+                    self.apply_block(stage, place, block, state, buffers);
                 }
                 if let (Some(layer), [near, far]) = (stage.mirror, &mut *tiles) {
                     let [near, far] = [
@@ -116,11 +102,15 @@ impl<T: Number> Pass<'_, T> {
         }
     }
 
-    /// Where a job's tiles are, and what comes after them.
-    pub(super) fn places<V>(&self, job: &mut Job<V>) -> Vec<(Place, Option<Ahead>)> {
-        job.parts()
-            .map(|part| (self.place(part), part.ahead))
-            .collect()
+    /// Where a job's tiles are.
+    pub(super) fn places<V>(&self, job: &mut Job<V>) -> Vec<Place> {
+        let place = |part: &mut Part<V>| Place {
+            tile: part.tile,
+            position: part.position,
+            outside: self.diagonal.outside(part.position),
+            ahead: part.ahead,
+        };
+        job.parts().map(place).collect()
     }
 
     /// In how many parts a stage is carried out on a block: those of its mixers, and its phase.
@@ -134,13 +124,12 @@ impl<T: Number> Pass<'_, T> {
         &self,
         stage: &Ready<T>,
         place: &Place,
-        ahead: Option<Ahead>,
         block: usize,
         state: &mut Working<T>,
         buffers: &mut Buffers<T>,
     ) {
         let (isa, group, mix) = (self.isa, self.group, self.mix);
-        let mut fetch = Fetch::new(ahead, group, block, |most| self.parts(stage, most));
+        let mut fetch = Fetch::new(place.ahead, group, block, |most| self.parts(stage, most));
         let most = fetch.most_parts();
         let [before, after] =
             [stage.before, stage.after].map(|layer| layer.map(|at| self.beta(at)));
@@ -204,13 +193,13 @@ impl<T: Number> Pass<'_, T> {
     /// `Σ|ψ|²(C − center)` over tiles.
     pub(super) fn mean(
         &self,
-        places: &[(Place, Option<Ahead>)],
+        places: &[Place],
         tiles: &[Working<T>],
         buffers: &mut Buffers<T>,
         center: f64,
     ) -> f64 {
         let mut sum = 0.0;
-        for ((place, _), state) in places.iter().zip(tiles) {
+        for (place, state) in places.iter().zip(tiles) {
             for block in 0..self.group.blocks() {
                 let costs = self.costs(place, block, buffers);
                 sum += self.isa.mean(state.block(self.group, block), costs, center);

@@ -1,4 +1,4 @@
-//! A thread's copy of a tile.
+//! What is worked on: a thread's copy of a tile, or the tile in memory.
 
 use crate::aligned::{Aligned, HALF_PAGE};
 use crate::amplitudes::Views;
@@ -98,19 +98,24 @@ impl<T: Number> Local<T> {
         }
     }
 
-    /// What is worked on: the amplitudes in memory, where those of a tile follow each other, or else this copy.
+    /// What is worked on: the amplitudes in memory where [`Group::is_contiguous`], or else this copy.
+    #[allow(
+        clippy::expect_used,
+        reason = "to go on with a copy that nothing was brought to would be wrong"
+    )]
     pub(super) fn working<'a>(
         &'a mut self,
         group: &Group,
         (re, im): &'a mut Views<T>,
     ) -> Working<'a, T> {
-        match (re.as_slice_mut(), im.as_slice_mut()) {
-            (Some(re), Some(im)) if group.is_contiguous() => Working {
-                re,
-                im,
-                turned: self.turned.each_mut().map(Aligned::as_mut_slice),
-            },
-            _ => self.copy(group),
+        if !group.is_contiguous() {
+            return self.copy(group);
+        }
+        let [re, im] = [re, im].map(|list| list.as_slice_mut().expect("one run"));
+        Working {
+            re,
+            im,
+            turned: self.turned.each_mut().map(Aligned::as_mut_slice),
         }
     }
 }
