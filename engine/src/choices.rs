@@ -88,8 +88,12 @@ pub fn axes(
     relaxation: Option<&Relaxation>,
     most_states: usize,
 ) -> Axes {
+    let values = relaxation.map_or_else(|| Values::of_prices(fleet), |r| r.values.clone());
     let found: Vec<Vec<Choice>> = (0..fleet.services.len())
-        .map(|s| candidates(fleet, s, incumbent, others, relaxation))
+        .map(|s| {
+            let columns = relaxation.map_or(&[][..], |r| &r.columns[s]);
+            candidates(fleet, s, incumbent, others, columns, &values)
+        })
         .collect();
     let sizes = sizes(&found, most_states);
     let choices: Vec<Vec<Choice>> = found
@@ -134,7 +138,8 @@ fn candidates(
     s: usize,
     incumbent: &Placement,
     others: &[Placement],
-    relaxation: Option<&Relaxation>,
+    columns: &[(Column, f64)],
+    values: &Values,
 ) -> Vec<Choice> {
     let mut found = Found {
         fleet,
@@ -142,22 +147,15 @@ fn candidates(
         choices: Vec::new(),
     };
     found.add(Choice::of(fleet, incumbent, s));
-    let columns: Vec<&Column> = relaxation
-        .iter()
-        .flat_map(|r| &r.columns[s])
-        .take(4)
-        .map(|(column, _)| column)
-        .collect();
-    let values = relaxation.map_or_else(|| Values::of_prices(fleet), |r| r.values.clone());
-    for column in columns {
+    for (column, _) in columns.iter().take(4) {
         for rank in 0..2 {
-            found.add(spread(fleet, s, column, &values, rank));
+            found.add(spread(fleet, s, column, values, rank));
         }
     }
     others
         .iter()
         .for_each(|placement| found.add(Choice::of(fleet, placement, s)));
-    greedy(&mut found, &values);
+    greedy(&mut found, values);
     found.choices.truncate(MOST_CHOICES);
     found.choices
 }
@@ -266,15 +264,11 @@ fn price_of_pod(fleet: &Fleet, s: usize, offering: usize, values: &Values) -> f6
         .iter()
         .zip(capacity)
         .map(|(size, room)| *size as f64 / (*room).max(1) as f64);
-    let exists = fleet
-        .classes
-        .iter()
-        .any(|class| class.is_existing() && class.offering == offering);
-    let price = shares.fold(0.0, f64::max) * fleet.offerings[offering].usd_per_hour;
-    price
-        - if exists {
-            1e-3 * values.pods[s][fleet.offerings[offering].cell]
-        } else {
-            0.0
-        }
+    let offering = &fleet.offerings[offering];
+    let bonus = if offering.runs_now {
+        1e-3 * values.pods[s][offering.cell]
+    } else {
+        0.0
+    };
+    shares.fold(0.0, f64::max) * offering.usd_per_hour - bonus
 }

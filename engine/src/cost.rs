@@ -38,11 +38,12 @@ pub fn cost(fleet: &Fleet, placement: &Placement) -> Cost {
         spot_evictions(fleet, group.class, pods) * f64::from(group.count)
     }));
     let services = || fleet.services.iter().enumerate();
+    let counts = placement.counts(fleet);
     let slo_usd_per_hour =
-        total(services().map(|(s, service)| service.level(placement.replicas(s)).slo_usd_per_hour));
+        total(services().map(|(s, service)| service.level(counts.replicas[s]).slo_usd_per_hour));
     let moves = total(
         services()
-            .map(|(s, service)| service.move_usd_per_hour * f64::from(placement.moves(fleet, s))),
+            .map(|(s, service)| service.move_usd_per_hour * f64::from(counts.moves(fleet, s))),
     );
     let startup = total(groups().map(|g| startup(fleet, g.class) * f64::from(g.count)));
     Cost {

@@ -45,11 +45,8 @@ pub fn excess(fleet: &Fleet, placement: &Placement) -> f64 {
 }
 
 fn broken(fleet: &Fleet, placement: &Placement, found: &mut impl Found) {
-    let services = 0..fleet.services.len();
-    let scale = Scale::of(
-        fleet,
-        services.clone().map(|s| placement.replicas(s)).collect(),
-    );
+    let counts = placement.counts(fleet);
+    let scale = Scale::of(fleet, counts.replicas.clone());
     let mut used = vec![0; fleet.classes.len()];
     let groups = &placement.groups;
     groups
@@ -64,11 +61,10 @@ fn broken(fleet: &Fleet, placement: &Placement, found: &mut impl Found) {
         node(fleet, &scale, group.class, &pods, group.count, found);
     }
     let mut moves = 0;
-    for s in services {
-        let of_service = placement.moves(fleet, s);
+    for (s, cells) in counts.cells.iter().enumerate() {
+        let of_service = counts.moves(fleet, s);
         moves += of_service;
-        let cells = placement.by_cell(fleet, s);
-        service(fleet, s, &cells, scale.replicas[s], of_service, found);
+        service(fleet, s, cells, counts.replicas[s], of_service, found);
     }
     let nodes = placement.nodes(fleet);
     let sums: Vec<f64> = fleet.limits.iter().map(|limit| limit.sum(&nodes)).collect();

@@ -20,6 +20,36 @@ pub struct Group {
     pub pods: Vec<u32>,
 }
 
+/// Where the pods of each service are.
+#[derive(Clone, Debug)]
+pub struct Counts {
+    /// For each service, its pods in each cell.
+    pub cells: Vec<Vec<u32>>,
+    /// For each service, its pods over all nodes.
+    pub replicas: Vec<u32>,
+    /// For each service, its pods that stay on their nodes.
+    pub staying: Vec<u32>,
+}
+
+impl Counts {
+    /// Pods of a service in each cluster.
+    pub fn by_cluster(&self, fleet: &Fleet, service: usize) -> Vec<u32> {
+        let mut clusters = vec![0; fleet.problem.clusters.len()];
+        for (cell, pods) in self.cells[service].iter().enumerate() {
+            clusters[fleet.cluster_of_cell(cell)] += pods;
+        }
+        clusters
+    }
+
+    /// Pods of a service that move: `Σ_e max(0, now − planned) − max(0, placed − r)` over existing nodes e.
+    pub fn moves(&self, fleet: &Fleet, service: usize) -> u32 {
+        let kept = fleet.services[service]
+            .placed_now
+            .min(self.replicas[service]);
+        kept.saturating_sub(self.staying[service])
+    }
+}
+
 impl Placement {
     /// Every existing node as it is now.
     pub fn current(fleet: &Fleet) -> Self {
@@ -56,13 +86,27 @@ impl Placement {
         cells
     }
 
-    /// Pods of a service in each cluster.
-    pub fn by_cluster(&self, fleet: &Fleet, service: usize) -> Vec<u32> {
-        let mut clusters = vec![0; fleet.problem.clusters.len()];
-        for (cell, pods) in self.by_cell(fleet, service).into_iter().enumerate() {
-            clusters[fleet.cluster_of_cell(cell)] += pods;
+    /// The pods of all services, counted in one pass over the nodes.
+    pub fn counts(&self, fleet: &Fleet) -> Counts {
+        let services = fleet.services.len();
+        let mut counts = Counts {
+            cells: vec![vec![0; 2 * fleet.zones.len()]; services],
+            replicas: vec![0; services],
+            staying: vec![0; services],
+        };
+        for group in &self.groups {
+            let (cell, class) = (
+                fleet.offering_of(group.class).cell,
+                &fleet.classes[group.class],
+            );
+            let pods = group.pods.iter().copied().enumerate();
+            for (s, pods) in pods.filter(|(_, pods)| *pods > 0) {
+                counts.cells[s][cell] += group.count * pods;
+                counts.replicas[s] += group.count * pods;
+                counts.staying[s] += group.count * pods.min(class.now[s]);
+            }
         }
-        clusters
+        counts
     }
 
     /// Nodes of each offering, existing and new.
@@ -72,23 +116,6 @@ impl Placement {
             nodes[fleet.classes[group.class].offering] += group.count;
         }
         nodes
-    }
-
-    /// Pods of a service that stay on their nodes.
-    pub fn staying(&self, fleet: &Fleet, service: usize) -> u32 {
-        let on = |group: &Group| fleet.classes[group.class].now[service].min(group.pods[service]);
-        self.groups
-            .iter()
-            .map(|group| group.count * on(group))
-            .sum()
-    }
-
-    /// Pods of a service that move: `Σ_e max(0, now − planned) − max(0, placed − r)` over existing nodes e.
-    pub fn moves(&self, fleet: &Fleet, service: usize) -> u32 {
-        let kept = fleet.services[service]
-            .placed_now
-            .min(self.replicas(service));
-        kept.saturating_sub(self.staying(fleet, service))
     }
 
     /// The same decision with equal groups merged, empty ones dropped, in a fixed order.

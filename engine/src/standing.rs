@@ -240,6 +240,16 @@ impl<'a> Standing<'a> {
             && !conflicts.any(|other| node.pods_of(*other) > 0)
     }
 
+    /// Adds empty nodes of a class; to be reverted or kept as [`Standing::apply`] says.
+    pub(crate) fn add_empty(&mut self, class: usize, count: u32) -> Undo {
+        let empty = Node {
+            class,
+            pods: Vec::new(),
+        };
+        let indices = (self.slots.len()..).take(count as usize);
+        self.apply(indices.map(|index| (index, Some(empty.clone()))).collect())
+    }
+
     /// Makes a change; [`Standing::revert`] takes it back, [`Standing::keep`] keeps it.
     pub(crate) fn apply(&mut self, change: Change) -> Undo {
         let mut undo = Undo {

@@ -316,12 +316,13 @@ fn no_pod_is_lost_and_what_stays_stays() {
                     "fleet {seed}"
                 );
                 assert!(
-                    replay.placement.staying(&fleet, s) >= placement.staying(&fleet, s),
+                    replay.placement.counts(&fleet).staying[s]
+                        >= placement.counts(&fleet).staying[s],
                     "fleet {seed}"
                 );
                 let (planned, placed) = (
-                    placement.by_cluster(&fleet, s),
-                    replay.placement.by_cluster(&fleet, s),
+                    placement.counts(&fleet).by_cluster(&fleet, s),
+                    replay.placement.counts(&fleet).by_cluster(&fleet, s),
                 );
                 assert!(
                     planned
@@ -369,8 +370,8 @@ fn enlarged_placements_are_schedulable_and_feasible() {
         );
         for s in 0..fleet.services.len() {
             assert_eq!(
-                larger.by_cluster(&fleet, s),
-                placement.by_cluster(&fleet, s),
+                larger.counts(&fleet).by_cluster(&fleet, s),
+                placement.counts(&fleet).by_cluster(&fleet, s),
                 "fleet {seed}"
             );
         }

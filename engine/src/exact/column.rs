@@ -27,6 +27,17 @@ pub(crate) struct Prices<'a> {
     pub(crate) holds_fixed: bool,
 }
 
+impl Prices<'_> {
+    /// Pods by cell that cannot leave it; empty where that does not count.
+    fn fixed<'s>(&self, service: &'s Service, replicas: u32) -> &'s [u32] {
+        if self.holds_fixed {
+            service.fixed(replicas)
+        } else {
+            &[]
+        }
+    }
+}
+
 impl Column {
     /// Whether it keeps the service's own rules, spot share included.
     pub(crate) fn keeps_spot_share(&self, service: &Service) -> bool {
@@ -154,7 +165,7 @@ fn refill_spot(service: &Service, prices: &Prices, column: &mut Column) {
 /// For every cluster of the service: the least cost of r replicas there and how they are spread over zones.
 struct Tables {
     clusters: Vec<ClusterTable>,
-    /// Pods that cannot leave their cell.
+    /// Pods that cannot leave their cell, where that counts.
     fixed: Vec<u32>,
     /// `totals[r]`: least cost of r replicas over all clusters.
     totals: Vec<f64>,
@@ -204,7 +215,7 @@ impl Tables {
         }
         Self {
             clusters,
-            fixed: fixed_pods(fleet, service, prices, replicas),
+            fixed: prices.fixed(service, replicas).to_vec(),
             totals,
             splits,
         }
@@ -224,7 +235,7 @@ impl Tables {
             let here = split[left as usize];
             for (zone, count) in table.zones.iter().zip(table.spread(here)) {
                 let dearer = zone.cell ^ 1;
-                let stuck = self.fixed[dearer].min(count);
+                let stuck = self.fixed.get(dearer).map_or(0, |fixed| count.min(*fixed));
                 cells[zone.cell] += count - stuck;
                 cells[dearer] += stuck;
             }
@@ -376,7 +387,7 @@ fn zone_prices(
     } else {
         u32::MAX
     };
-    let fixed = fixed_pods(fleet, service, prices, replicas);
+    let fixed = prices.fixed(service, replicas);
     let mut zones: Vec<ZonePrice> = Vec::new();
     for cell in service
         .cells
@@ -395,7 +406,7 @@ fn zone_prices(
                 price: price(cell),
                 least: service
                     .bound_to_zone(zone, replicas)
-                    .max(fixed[2 * zone] + fixed[2 * zone + 1]),
+                    .max(fixed.iter().skip(2 * zone).take(2).sum()),
                 most: failure,
                 counts_for_skew: service.eligible_zones.contains(&zone),
             }),
@@ -403,28 +414,4 @@ fn zone_prices(
     }
     zones.sort_by(|a, b| a.price.total_cmp(&b.price).then(a.cell.cmp(&b.cell)));
     zones
-}
-
-/// Pods by cell that must stay where they are: pinned ones, and all of a service that may not be disturbed unless it shrinks.
-fn fixed_pods(fleet: &Fleet, service: &Service, prices: &Prices, replicas: u32) -> Vec<u32> {
-    let mut fixed = vec![0; 2 * fleet.zones.len()];
-    if !prices.holds_fixed {
-        return fixed;
-    }
-    let Some(s) = fleet
-        .services
-        .iter()
-        .position(|other| other.name == service.name)
-    else {
-        return fixed;
-    };
-    for class in fleet.classes.iter().filter(|class| class.is_existing()) {
-        let stays = if service.unmovable && replicas >= service.placed_now {
-            class.now[s]
-        } else {
-            class.pinned[s]
-        };
-        fixed[fleet.offerings[class.offering].cell] += stays * class.count().unwrap_or(0);
-    }
-    fixed
 }

@@ -294,16 +294,10 @@ fn add_placement(fleet: &Fleet, master: &mut Master, placement: &Placement) {
     for group in &placement.groups {
         master.add(Choice::Pattern(group.class, group.pods.clone()));
     }
-    for s in 0..fleet.services.len() {
-        let replicas = placement.replicas(s);
+    let counts = placement.counts(fleet);
+    for (s, (cells, replicas)) in counts.cells.into_iter().zip(counts.replicas).enumerate() {
         if fleet.services[s].is_admissible(replicas) {
-            master.add(Choice::Service(
-                s,
-                Column {
-                    replicas,
-                    cells: placement.by_cell(fleet, s),
-                },
-            ));
+            master.add(Choice::Service(s, Column { replicas, cells }));
         }
     }
 }

@@ -100,6 +100,10 @@ pub struct Service {
     pub unmovable: bool,
     /// Pods on current nodes.
     pub placed_now: u32,
+    /// The same by cell.
+    pub cells_now: Vec<u32>,
+    /// Pods by cell that must stay on their nodes.
+    pub cells_pinned: Vec<u32>,
     /// Replicas now over all clusters, when known.
     pub now: Option<u32>,
 }
@@ -130,6 +134,8 @@ pub struct Offering {
     pub zone: usize,
     /// `2 · zone + (spot ? 1 : 0)`.
     pub cell: usize,
+    /// True when some node of it runs now.
+    pub runs_now: bool,
     /// Capacity type.
     pub capacity_type: CapacityType,
     /// Price in USD an hour.
@@ -294,6 +300,16 @@ impl Service {
         match self.survive {
             Survive::Node => self.max_per_node.min(self.failure_limit(replicas)),
             Survive::None | Survive::Zone | Survive::Cluster => self.max_per_node,
+        }
+    }
+
+    /// Pods by cell that must stay where they are at a total of `replicas`: pinned ones, and all of a service that may not be disturbed
+    /// unless it shrinks.
+    pub fn fixed(&self, replicas: u32) -> &[u32] {
+        if self.unmovable && replicas >= self.placed_now {
+            &self.cells_now
+        } else {
+            &self.cells_pinned
         }
     }
 

@@ -8,10 +8,10 @@ use crate::placement::Placement;
 
 /// Replicas, utilisation, latency and moves of every service.
 pub fn services(fleet: &Fleet, placement: &Placement) -> Vec<ServicePlan> {
-    let clusters = &fleet.problem.clusters;
+    let (clusters, counts) = (&fleet.problem.clusters, placement.counts(fleet));
     let row = |(s, service): (usize, &crate::fleet::Service)| {
-        let planned = placement.by_cluster(fleet, s);
-        let level = service.level(placement.replicas(s));
+        let planned = counts.by_cluster(fleet, s);
+        let level = service.level(counts.replicas[s]);
         let name = |cluster: usize| clusters[cluster].name.clone();
         ServicePlan {
             name: service.name.clone(),
@@ -27,7 +27,7 @@ pub fn services(fleet: &Fleet, placement: &Placement) -> Vec<ServicePlan> {
                 .collect(),
             cpu_utilization: level.utilization,
             latency_p95_ms: level.latency_p95_ms,
-            moves: placement.moves(fleet, s),
+            moves: counts.moves(fleet, s),
         }
     };
     fleet.services.iter().enumerate().map(row).collect()

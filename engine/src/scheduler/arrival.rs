@@ -19,21 +19,16 @@ pub(super) struct Pod {
     pub(super) volume_zone: Option<usize>,
 }
 
-/// Planned pods of each service in each cluster.
-pub(super) fn planned(fleet: &Fleet, placement: &Placement) -> Vec<Vec<u32>> {
-    (0..fleet.services.len())
-        .map(|s| placement.by_cluster(fleet, s))
-        .collect()
-}
-
-/// The pods that must find a node: `planned[service][cluster]` less those that stay where they are.
-pub(super) fn arriving(fleet: &Fleet, placement: &Placement, planned: &[Vec<u32>]) -> Vec<Pod> {
+/// The pods that must find a node: the planned ones less those that stay where they are.
+pub(super) fn arriving(fleet: &Fleet, placement: &Placement) -> Vec<Pod> {
+    let counts = placement.counts(fleet);
+    let staying = staying_by_zone(fleet, placement);
     let mut pods = Vec::new();
-    for (service, planned) in planned.iter().enumerate() {
-        let staying = staying_by_zone(fleet, placement, service);
+    for (service, staying) in staying.iter().enumerate() {
+        let planned = counts.by_cluster(fleet, service);
         for (cluster, count) in planned.iter().enumerate() {
             arriving_in(
-                fleet, service, cluster, *count, planned, &staying, &mut pods,
+                fleet, service, cluster, *count, &planned, staying, &mut pods,
             );
         }
     }
@@ -74,11 +69,15 @@ fn arriving_in(
     }));
 }
 
-fn staying_by_zone(fleet: &Fleet, placement: &Placement, service: usize) -> Vec<u32> {
-    let mut zones = vec![0; fleet.zones.len()];
+/// For each service, its pods in each zone that stay where they are.
+fn staying_by_zone(fleet: &Fleet, placement: &Placement) -> Vec<Vec<u32>> {
+    let mut zones = vec![vec![0; fleet.zones.len()]; fleet.services.len()];
     for group in &placement.groups {
-        let stay = fleet.classes[group.class].now[service].min(group.pods[service]);
-        zones[fleet.offering_of(group.class).zone] += group.count * stay;
+        let zone = fleet.offering_of(group.class).zone;
+        let now = &fleet.classes[group.class].now;
+        for (s, (planned, now)) in group.pods.iter().zip(now).enumerate() {
+            zones[s][zone] += group.count * planned.min(now);
+        }
     }
     zones
 }

@@ -3,19 +3,25 @@
 use std::collections::BTreeMap;
 
 use super::arrival::Pod;
-use super::nodes::Nodes;
+use super::nodes::{Nodes, schedulable};
 use super::{ORDERS, Outcome, Queue};
 use crate::cost::{self, cost};
 use crate::feasibility::is_feasible;
 use crate::fleet::Fleet;
 use crate::limits::Meter;
+use crate::parallel;
 use crate::placement::{Group, Placement};
+use crate::standing::Standing;
 
-/// Additions in a row that may leave as many pods pending as before: nodes can move the shortage elsewhere, as a full zone does.
+/// Additions in a row that may leave about as many pods pending as before: nodes can move the shortage elsewhere, as a full zone does, and
+/// other pods can take them. What is added is doubled each time.
 const STALLS: u32 = 8;
 
-/// How often what is added is doubled in such a row.
-const MOST_DOUBLINGS: u32 = 4;
+/// Share of the pods pending before that is about as many.
+const ABOUT_AS_MANY: f64 = 0.75;
+
+/// Orders replayed side by side once one has passed. It does not depend on the threads, for work must not.
+const SIDE_BY_SIDE: u64 = 4;
 
 /// Share of the seconds left in which nodes that turn out to be unnecessary are given back.
 const SHRINKING: f64 = 0.3;
@@ -58,21 +64,36 @@ impl<'a> Replays<'a> {
     /// Whether every order leaves no pod pending; `None` when that could not be seen to its end.
     fn all_pass(&self, placement: &Placement) -> Option<bool> {
         let queue = Queue::new(self.fleet, placement);
-        for seed in 0..ORDERS {
-            if !self.outcome(&queue, seed)?.pending.is_empty() {
+        let mut passed = 0;
+        while passed < ORDERS {
+            let outcomes = self.outcomes(&queue, passed, passed)?;
+            if outcomes.iter().any(|(_, end)| !end.pending.is_empty()) {
                 return Some(false);
             }
+            passed += outcomes.len() as u64;
         }
         Some(true)
     }
 
-    /// The end of one replay; `None` when the meter has run out.
-    fn outcome(&self, queue: &Queue<'a>, seed: u64) -> Option<Outcome<'a>> {
+    /// The ends of the next replays when so many orders have passed, with their seeds: of a few at once, unless none has passed, for a
+    /// placement that fails mostly does so in the first. `None` when the meter has run out.
+    fn outcomes(
+        &self,
+        queue: &Queue<'a>,
+        seed: u64,
+        passed: u64,
+    ) -> Option<Vec<(u64, Outcome<'a>)>> {
         if !self.meter.goes_on() {
             return None;
         }
-        self.meter.spend(queue.work());
-        Some(queue.run(seed))
+        let count = if passed == 0 {
+            1
+        } else {
+            SIDE_BY_SIDE.min(ORDERS - passed)
+        };
+        self.meter.spend(queue.work() * count);
+        let seeds: Vec<u64> = (seed..seed + count).map(|seed| seed % ORDERS).collect();
+        Some(parallel::map(&seeds, |seed| (*seed, queue.run(*seed))))
     }
 
     /// The cheapest schedulable arrangement that the scheduler itself made of these nodes, feasible and at most as costly as `limit`.
@@ -89,7 +110,11 @@ impl<'a> Replays<'a> {
         let queue = Queue::new(fleet, placement);
         let mut candidates = Vec::new();
         for seed in 0..ORDERS {
-            let outcome = self.outcome(&queue, seed)?;
+            if !self.meter.goes_on() {
+                return None;
+            }
+            self.meter.spend(queue.work());
+            let outcome = queue.run(seed);
             if !outcome.pending.is_empty() {
                 continue;
             }
@@ -109,68 +134,78 @@ impl<'a> Replays<'a> {
 
     /// Adds nodes order by order, until all of them pass one after another.
     fn grow(&self, mut placement: Placement) -> Option<Placement> {
-        let (mut passed, mut stalls) = (0, 0);
+        let (mut seed, mut passed, mut stalls) = (0, 0, 0);
+        let mut fewest = f64::INFINITY;
         let mut queue = Queue::new(self.fleet, &placement);
-        for seed in (0..ORDERS).cycle() {
-            let mut fewest = usize::MAX;
-            loop {
-                let Outcome { pending, nodes } = self.outcome(&queue, seed)?;
-                if pending.is_empty() {
-                    break;
-                }
-                stalls = if pending.len() < fewest {
-                    0
-                } else {
-                    stalls + 1
-                };
-                if stalls > STALLS {
-                    return None;
-                }
-                fewest = fewest.min(pending.len());
-                passed = 0;
-                // What is added may be taken by other pods than those it was added for.
-                for _ in 0..1_u32 << stalls.min(MOST_DOUBLINGS) {
-                    placement = self.provisioned(placement, &nodes, &pending)?;
-                }
-                queue = Queue::new(self.fleet, &placement);
+        while passed < ORDERS {
+            let outcomes = self.outcomes(&queue, seed, passed)?;
+            let count = outcomes.len() as u64;
+            let failed = outcomes
+                .into_iter()
+                .find(|(_, end)| !end.pending.is_empty());
+            let Some((failed, Outcome { pending, nodes })) = failed else {
+                (seed, passed) = (seed + count, passed + count);
+                continue;
+            };
+            if failed != seed || passed > 0 {
+                fewest = f64::INFINITY;
             }
-            passed += 1;
-            if passed >= ORDERS {
-                break;
+            (seed, passed) = (failed, 0);
+            let waiting = pending.len() as f64;
+            stalls = if waiting < ABOUT_AS_MANY * fewest {
+                0
+            } else {
+                stalls + 1
+            };
+            if stalls > STALLS {
+                return None;
             }
+            fewest = fewest.min(waiting);
+            // What is added may be taken by other pods than those it was added for.
+            placement = self.provisioned(placement, &nodes, &pending, 1 << stalls)?;
+            queue = Queue::new(self.fleet, &placement);
         }
         Some(placement)
     }
 
-    /// Adds nodes that would take all pending pods, at least cost a pod; `None` where the limits allow none that takes any.
+    /// Adds nodes that would take all pending pods several times, at least cost a pod; `None` where the limits allow none that takes any.
     fn provisioned(
         &self,
-        placement: Placement,
+        mut placement: Placement,
         nodes: &Nodes<'_>,
         pending: &[Pod],
+        times: u32,
     ) -> Option<Placement> {
         let mut waiting = BTreeMap::new();
         for pod in pending {
-            *waiting.entry(*pod).or_insert(0) += 1;
+            *waiting.entry(*pod).or_insert(0) += times;
         }
         let mut waiting: Vec<(Pod, u32)> = waiting.into_iter().collect();
-        let (mut larger, mut added) = (placement, false);
+        let schedulable = schedulable(self.fleet);
+        let mut standing = Standing::new(self.fleet, &placement);
+        let before = placement.groups.len();
         while !waiting.is_empty() && self.meter.goes_on() {
-            let needs = ranked(self.fleet, &larger, nodes, &waiting);
-            let next = needs.into_iter().find_map(|need| {
-                let (larger, count) = with_empties(self.fleet, &larger, &need)?;
-                Some((larger, count, need.taken))
+            let open = |class: &usize| schedulable[*class] && standing.is_free(*class);
+            let classes = (0..self.fleet.classes.len()).filter(open);
+            let needs = ranked(self.fleet, &placement, nodes, &waiting, classes);
+            let added = needs.into_iter().find_map(|need| {
+                let count = add_empties(&mut standing, &need)?;
+                Some((need, count))
             });
-            let Some((next, count, taken)) = next else {
+            let Some((need, count)) = added else {
                 break;
             };
-            (larger, added) = (next, true);
-            for (at, pods) in taken {
+            placement.groups.push(Group {
+                class: need.class,
+                count,
+                pods: vec![0; self.fleet.services.len()],
+            });
+            for (at, pods) in need.taken {
                 waiting[at].1 -= count * pods;
             }
             waiting.retain(|(_, pods)| *pods > 0);
         }
-        added.then_some(larger)
+        (placement.groups.len() > before).then(|| placement.normalized())
     }
 
     /// Gives back added nodes that turned out to be unnecessary, dearest first.
@@ -226,23 +261,25 @@ struct Need {
     nodes: u32,
 }
 
-/// Classes that take pending pods, least cost a pod first; whether limits allow one more node is not looked at.
+/// The classes that take pending pods, least cost a pod first; whether limits allow one more node is not looked at.
 fn ranked(
     fleet: &Fleet,
     placement: &Placement,
     on: &Nodes<'_>,
     waiting: &[(Pod, u32)],
+    classes: impl Iterator<Item = usize>,
 ) -> Vec<Need> {
     let mut nodes = placement.nodes(fleet);
     let before = cost::nodes(fleet, &nodes);
     let mut needs = Vec::new();
-    for (class, data) in fleet.classes.iter().enumerate() {
+    for class in classes {
         let taken = on.taken(class, waiting);
         let alike = taken.iter().map(|(at, pods)| waiting[*at].1 / pods).min();
         let Some(alike) = alike else { continue };
-        nodes[data.offering] += 1;
+        let offering = fleet.classes[class].offering;
+        nodes[offering] += 1;
         let usd_per_hour = cost::nodes(fleet, &nodes) - before + cost::startup(fleet, class);
-        nodes[data.offering] -= 1;
+        nodes[offering] -= 1;
         let pods: u32 = taken.iter().map(|(_, pods)| pods).sum();
         needs.push(Need {
             class,
@@ -255,17 +292,18 @@ fn ranked(
     needs
 }
 
-/// The placement with as many empty nodes of a class as could be filled alike, or half as many until that is feasible; and how many.
-fn with_empties(fleet: &Fleet, placement: &Placement, need: &Need) -> Option<(Placement, u32)> {
+/// Adds as many empty nodes of a class as could be filled alike, or half as many until that is feasible; how many.
+fn add_empties(standing: &mut Standing<'_>, need: &Need) -> Option<u32> {
     let halves = std::iter::successors(Some(need.nodes), |count| Some(count / 2));
-    halves.take_while(|count| *count > 0).find_map(|count| {
-        let mut larger = placement.clone();
-        larger.groups.push(Group {
-            class: need.class,
-            count,
-            pods: vec![0; fleet.services.len()],
-        });
-        is_feasible(fleet, &larger).then(|| (larger.normalized(), count))
+    halves.take_while(|count| *count > 0).find(|count| {
+        let undo = standing.add_empty(need.class, *count);
+        let is_feasible = standing.excess() <= 0.0;
+        if is_feasible {
+            standing.keep();
+        } else {
+            standing.revert(undo);
+        }
+        is_feasible
     })
 }
 

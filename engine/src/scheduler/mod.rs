@@ -19,6 +19,7 @@
 mod arrival;
 mod enlarge;
 mod nodes;
+mod ranking;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,8 +82,7 @@ pub(crate) struct Queue<'a> {
 impl<'a> Queue<'a> {
     /// The planned pods but for those that stay where they are.
     pub(crate) fn new(fleet: &'a Fleet, placement: &Placement) -> Self {
-        let planned = arrival::planned(fleet, placement);
-        let pods = arrival::arriving(fleet, placement, &planned);
+        let pods = arrival::arriving(fleet, placement);
         let services = pods.iter().map(|pod| pod.service).collect();
         Self {
             fleet,
@@ -91,9 +91,9 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// About the work units of one replay: a pod looks at the nodes that pods of other services were bound to since the last of its own.
+    /// About the work units of one replay: a few looks a pod, and a step for each offering with nodes.
     pub(crate) fn work(&self) -> u64 {
-        1 + self.pods.len() as u64 * (10 + self.fleet.services.len() as u64) / 200
+        1 + self.pods.len() as u64 * (10 + self.nodes.offerings() as u64) / 200
     }
 
     /// Pods that find no node in the order of a seed, by index of their service, ascending.

@@ -1,40 +1,54 @@
 //! The nodes while pods are bound to them: filters and score.
 
-use std::collections::BTreeSet;
-use std::mem;
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::arrival::Pod;
-use crate::fleet::{Fleet, Service};
+use super::ranking::Ranking;
+use crate::fleet::Fleet;
 use crate::placement::{Group, Placement};
-
-/// The highest score of a node, `framework.MaxNodeScore` upstream.
-const MAX_NODE_SCORE: u64 = 100;
 
 /// Nodes with the pods bound so far.
 ///
-/// Nodes only fill up, so a node's score for a service never rises, and what forbids it a pod stays, but for the skew of zones. So each service
-/// keeps the nodes of a zone by the last score that it saw of them, and looks again only at nodes that it draws from the best: one
-/// that has become worse goes back where it belongs, and another is drawn. A pod then costs a few looks, however many nodes there are.
+/// What is free of a node bounds its score for any service from above, and the score is at most one less. So the nodes of each offering
+/// are kept by that, for all services alike, and a pod looks only at nodes that it draws from those that may be the best, once where
+/// several are equal: it costs a few looks and a step for each offering, however many nodes and services there are.
 #[derive(Clone)]
 pub(super) struct Nodes<'a> {
     fleet: &'a Fleet,
-    /// For each class, whether new pods may be bound there: false on cordoned nodes.
-    schedulable: Vec<bool>,
     /// For each service, the zones with planned nodes that it is eligible for: the domains of its topology spread.
-    domains: Vec<BTreeSet<usize>>,
-    /// For each service, its pods in each zone on nodes it is eligible for.
-    in_zone: Vec<Vec<u32>>,
-    /// Positions of CPU and memory among the resources.
-    scored: [usize; 2],
+    domains: Arc<Vec<BTreeSet<usize>>>,
+    /// For each service that pods arrive of, the rankings that it is eligible for.
+    eligible: Arc<Vec<Vec<Eligible>>>,
+    /// Pods in each zone on nodes that their service is eligible for, one row a service.
+    in_zone: Vec<u32>,
     nodes: Vec<Node>,
-    /// For each service that pods arrive of, and each zone, the nodes that may take them.
-    candidates: Vec<Vec<Candidates>>,
-    /// Zones that a pod may go to, kept for its memory.
-    zones: Vec<usize>,
+    /// The nodes that new pods may be bound to, for each offering that has any.
+    rankings: Vec<Ranking>,
+    /// Whether all nodes of a ranking were seen to have no room for a service, as they never will again; one row a service.
+    full: Vec<bool>,
+}
+
+/// A ranking whose nodes may take pods of a service.
+#[derive(Clone, Copy)]
+struct Eligible {
+    ranking: usize,
+    /// What a pod takes of a node's points, rounded down.
+    points: usize,
+}
+
+/// Equal nodes, by what of them is free, of which the first few may still be the ones for a pod.
+#[derive(Clone, Copy)]
+struct Run {
+    ranking: usize,
+    points: usize,
+    kind: usize,
+    nodes: usize,
+    /// Whether their score is known to be the one that is looked for; otherwise it is that or one less.
+    known: bool,
 }
 
 /// A node.
@@ -85,70 +99,6 @@ impl Node {
     }
 }
 
-/// The nodes of a zone that may take a pod of a service, by a score that is theirs or above it.
-#[derive(Clone, Default)]
-struct Candidates {
-    /// Nodes by ascending score.
-    nodes: Vec<u32>,
-    /// Where the nodes of each score begin, up to the highest of which there are any.
-    begins: Vec<u32>,
-}
-
-impl Candidates {
-    /// Nodes with their scores.
-    fn new(mut scored: Vec<(usize, u32)>) -> Self {
-        scored.sort_unstable();
-        let Some((highest, _)) = scored.last() else {
-            return Self::default();
-        };
-        let begins =
-            (0..=*highest).map(|score| scored.partition_point(|(other, _)| *other < score));
-        Self {
-            begins: begins.map(|at| at as u32).collect(),
-            nodes: scored.into_iter().map(|(_, node)| node).collect(),
-        }
-    }
-
-    /// The highest score, of which there are nodes.
-    fn best(&self) -> Option<usize> {
-        self.begins.len().checked_sub(1)
-    }
-
-    /// The nodes of the highest score.
-    fn of_best(&self) -> &[u32] {
-        self.begins
-            .last()
-            .map_or(&[], |begin| &self.nodes[*begin as usize..])
-    }
-
-    /// Takes a node of the highest score down to the score it has now, or out.
-    fn relegate(&mut self, at: usize, score: Option<usize>) {
-        let Some(best) = self.best() else { return };
-        let mut at = self.begins[best] as usize + at;
-        match score {
-            None => {
-                self.nodes.swap_remove(at);
-            }
-            Some(score) => {
-                for begin in self.begins[score + 1..].iter_mut().rev() {
-                    // It becomes the first of those above, which then begin after it.
-                    self.nodes.swap(at, *begin as usize);
-                    at = *begin as usize;
-                    *begin += 1;
-                }
-            }
-        }
-        let left = self.nodes.len();
-        while self
-            .begins
-            .last()
-            .is_some_and(|begin| *begin as usize == left)
-        {
-            self.begins.pop();
-        }
-    }
-}
-
 impl<'a> Nodes<'a> {
     /// The planned nodes with the pods that stay on them, for the services that more pods arrive of.
     pub(super) fn with_staying(
@@ -156,58 +106,44 @@ impl<'a> Nodes<'a> {
         placement: &Placement,
         arriving: &BTreeSet<usize>,
     ) -> Self {
-        let services = fleet.services.len();
-        let position = |name: &str| fleet.resources.iter().position(|r| r == name).unwrap_or(0);
-        let mut all = Self {
-            fleet,
-            schedulable: schedulable(fleet),
-            domains: vec![BTreeSet::new(); services],
-            in_zone: vec![vec![0; fleet.zones.len()]; services],
-            scored: [position("cpu"), position("memory")],
-            nodes: Vec::new(),
-            candidates: vec![Vec::new(); services],
-            zones: Vec::new(),
-        };
-        let mut equal: Vec<(Node, Range<u32>)> = Vec::new();
+        let schedulable = schedulable(fleet);
+        let (mut nodes, mut rankings) = (Vec::new(), BTreeMap::new());
+        let mut in_zone = vec![0; fleet.services.len() * fleet.zones.len()];
         for group in placement.groups.iter().filter(|group| group.count > 0) {
             let node = Node::with_staying(fleet, group);
-            let first = all.nodes.len() as u32;
-            all.add(&node, group.count);
-            equal.push((node, first..first + group.count));
+            let offering = fleet.offering_of(node.class);
+            for (s, pods) in node.pods.iter().filter(|(s, _)| offering.eligible[*s]) {
+                in_zone[*s * fleet.zones.len() + offering.zone] += group.count * pods;
+            }
+            let first = nodes.len() as u32;
+            if schedulable[node.class] {
+                let offering = fleet.classes[node.class].offering;
+                rankings
+                    .entry(offering)
+                    .or_insert_with(|| Ranking::new(fleet, offering))
+                    .add(first..first + group.count, &node.free);
+            }
+            nodes.extend((0..group.count).map(|_| node.clone()));
         }
+        let rankings: Vec<Ranking> = rankings.into_values().collect();
+        let mut eligible = vec![Vec::new(); fleet.services.len()];
         for s in arriving {
-            all.candidates[*s] = all.candidates_of(*s, &equal);
+            eligible[*s] = eligible_for(fleet, &rankings, *s);
         }
-        all
+        Self {
+            fleet,
+            domains: Arc::new(domains(fleet, placement)),
+            eligible: Arc::new(eligible),
+            in_zone,
+            nodes,
+            full: vec![false; fleet.services.len() * rankings.len()],
+            rankings,
+        }
     }
 
-    fn add(&mut self, node: &Node, count: u32) {
-        let offering = self.fleet.offering_of(node.class);
-        for (domains, eligible) in self.domains.iter_mut().zip(&offering.eligible) {
-            if *eligible {
-                domains.insert(offering.zone);
-            }
-        }
-        for (s, pods) in &node.pods {
-            if offering.eligible[*s] {
-                self.in_zone[*s][offering.zone] += count * pods;
-            }
-        }
-        self.nodes.extend((0..count).map(|_| node.clone()));
-    }
-
-    /// The nodes of each zone that may take a service's pod; equal ones stand together.
-    fn candidates_of(&self, s: usize, equal: &[(Node, Range<u32>)]) -> Vec<Candidates> {
-        let mut zones = vec![Vec::new(); self.fleet.zones.len()];
-        for (node, indices) in equal {
-            let offering = self.fleet.offering_of(node.class);
-            let may_run = offering.eligible[s] && self.schedulable[node.class];
-            if may_run && self.admits(node, s) {
-                let score = self.score(node, s);
-                zones[offering.zone].extend(indices.clone().map(|index| (score, index)));
-            }
-        }
-        zones.into_iter().map(Candidates::new).collect()
+    /// Offerings of the nodes that new pods may be bound to.
+    pub(super) fn offerings(&self) -> usize {
+        self.rankings.len()
     }
 
     /// Where the pods are, normalized.
@@ -229,34 +165,105 @@ impl<'a> Nodes<'a> {
 
     /// Binds a pod to one of the best nodes that pass the filters; false when none does.
     pub(super) fn bind(&mut self, pod: Pod, rng: &mut ChaCha8Rng) -> bool {
-        let fewest = self.fewest_in_a_domain(pod);
-        let mut zones = mem::take(&mut self.zones);
-        zones.clear();
-        let may = |zone: &usize| self.zone_admits(pod, *zone, fewest);
-        zones.extend((0..self.fleet.zones.len()).filter(may));
-        let bound = self.bind_in(&zones, pod.service, rng);
-        self.zones = zones;
-        bound
+        let Some((run, index)) = self.best(pod, rng) else {
+            return false;
+        };
+        let node = &mut self.nodes[index as usize];
+        node.add(self.fleet, pod.service, 1);
+        let ranking = &mut self.rankings[run.ranking];
+        ranking.take(run.points, run.kind, index);
+        ranking.add(index..index + 1, &node.free);
+        self.in_zone[pod.service * self.fleet.zones.len() + ranking.zone] += 1;
+        true
     }
 
-    fn bind_in(&mut self, zones: &[usize], s: usize, rng: &mut ChaCha8Rng) -> bool {
-        while let Some((zone, at)) = drawn(&self.candidates[s], zones, rng) {
-            let candidates = &self.candidates[s][zone];
-            let index = candidates.of_best()[at] as usize;
-            let node = &self.nodes[index];
-            let mut score = Some(self.score(node, s));
-            // Whether it has room is asked only where it would be taken: most nodes have become worse since they were last looked at.
-            if score == candidates.best() && !self.admits(node, s) {
-                score = None;
+    /// One of the best nodes that pass the filters, each as likely as the others: scores are gone through from the highest that a node
+    /// can have.
+    fn best(&mut self, pod: Pod, rng: &mut ChaCha8Rng) -> Option<(Run, u32)> {
+        let fewest = self.fewest_in_a_domain(pod);
+        let zones = 0..self.fleet.zones.len();
+        let admits: Vec<bool> = zones
+            .map(|zone| self.zone_admits(pod, zone, fewest))
+            .collect();
+        let row = pod.service * self.rankings.len();
+        let may_have_room = |one: &&Eligible| {
+            !self.full[row + one.ranking] && admits[self.rankings[one.ranking].zone]
+        };
+        let eligible = self.eligible[pod.service].iter().filter(may_have_room);
+        let eligible: Vec<Eligible> = eligible.copied().collect();
+        let highest = |one: &Eligible| self.rankings[one.ranking].highest_score(one.points);
+        let highest = eligible.iter().filter_map(highest).max();
+        let (mut runs, mut lower) = (Vec::new(), Vec::new());
+        for score in (0..=highest.unwrap_or(0)).rev() {
+            for one in &eligible {
+                runs.extend(self.runs(*one, score));
             }
-            if score == candidates.best() {
-                self.nodes[index].add(self.fleet, s, 1);
-                self.in_zone[s][zone] += 1;
-                return true;
+            let drawn = self.drawn(pod.service, score, &mut runs, &mut lower, rng);
+            if drawn.is_some() {
+                return drawn;
             }
-            self.candidates[s][zone].relegate(at, score);
+            runs.append(&mut lower);
         }
-        false
+        for one in eligible {
+            self.full[row + one.ranking] = true;
+        }
+        None
+    }
+
+    /// Nodes whose score for a pod may be this one, or one less.
+    fn runs(&self, one: Eligible, score: usize) -> impl Iterator<Item = Run> {
+        let scored = self.rankings[one.ranking].scored(one.points, score);
+        scored.map(move |(points, kind, nodes)| Run {
+            ranking: one.ranking,
+            points,
+            kind,
+            nodes,
+            known: false,
+        })
+    }
+
+    /// A node with room drawn from those of the runs that have a score. Those with one less are put into `lower`; no runs are left
+    /// unless a node is found.
+    fn drawn(
+        &mut self,
+        s: usize,
+        score: usize,
+        runs: &mut Vec<Run>,
+        lower: &mut Vec<Run>,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<(Run, u32)> {
+        let mut left: usize = runs.iter().map(|run| run.nodes).sum();
+        while left > 0 {
+            let mut at = rng.random_range(0..left);
+            let holds = |run: &Run| {
+                let is_beyond = at >= run.nodes;
+                at -= if is_beyond { run.nodes } else { 0 };
+                !is_beyond
+            };
+            let drawn = runs.iter().position(holds)?;
+            let run = &mut runs[drawn];
+            let ranking = &mut self.rankings[run.ranking];
+            if !run.known
+                && ranking.score(run.points, run.kind, &self.fleet.services[s].request) < score
+            {
+                left -= run.nodes;
+                lower.push(Run {
+                    known: true,
+                    ..*run
+                });
+                runs.swap_remove(drawn);
+                continue;
+            }
+            run.known = true;
+            run.nodes -= 1;
+            left -= 1;
+            let node = ranking.swap(run.points, run.kind, at, run.nodes);
+            if self.admits(&self.nodes[node as usize], s) {
+                return Some((*run, node));
+            }
+        }
+        runs.clear();
+        None
     }
 
     /// The filters that a node which does not pass them never will.
@@ -273,11 +280,16 @@ impl<'a> Nodes<'a> {
     /// The filters on zones: the pod's cluster, its volume's zone, and `PodTopologySpread`: pods in the zone, this one included, less the
     /// global minimum, is at most `max_skew`. `fewest` is [`Self::fewest_in_a_domain`] of the pod.
     fn zone_admits(&self, pod: Pod, zone: usize, fewest: u32) -> bool {
-        let with_this = self.in_zone[pod.service][zone] + 1;
+        let with_this = self.pods_in(pod.service, zone) + 1;
         let max_skew = self.fleet.services[pod.service].max_skew;
         self.fleet.zones[zone].cluster == pod.cluster
             && pod.volume_zone.is_none_or(|volume| volume == zone)
             && max_skew.is_none_or(|max_skew| with_this.saturating_sub(fewest) <= max_skew)
+    }
+
+    /// Pods of a service in a zone, on nodes it is eligible for.
+    fn pods_in(&self, s: usize, zone: usize) -> u32 {
+        self.in_zone[s * self.fleet.zones.len() + zone]
     }
 
     /// The global minimum over the domains of the pod's cluster; 0 while there are fewer than `minDomains`.
@@ -287,32 +299,16 @@ impl<'a> Nodes<'a> {
         if domains().count() < self.fleet.services[pod.service].min_zones as usize {
             return 0;
         }
-        let counts = domains().map(|zone| self.in_zone[pod.service][*zone]);
+        let counts = domains().map(|zone| self.pods_in(pod.service, *zone));
         counts.min().unwrap_or(0)
     }
 
-    /// `LeastAllocated`: the mean over CPU and memory of (allocatable − requested) · 100 / allocatable, each rounded down. What
-    /// daemonsets and foreign pods request is allocatable less the class's capacity.
-    fn score(&self, node: &Node, service: usize) -> usize {
-        let allocatable = &self.fleet.offering_of(node.class).allocatable;
-        let Service { request, .. } = &self.fleet.services[service];
-        let (mut sum, mut weights) = (0, 0);
-        for k in self.scored.into_iter().filter(|k| allocatable[*k] > 0) {
-            sum += share(node.free[k].saturating_sub(request[k]), allocatable[k]);
-            weights += 1;
-        }
-        sum.checked_div(weights).unwrap_or(0) as usize
-    }
-
-    /// How many pods of each kind an empty node of the class would take, one kind after another, with the spread as it is now; kinds by
-    /// their place in the list, none of them with 0.
+    /// How many pods of each kind an empty node of the class would take if it is not cordoned, one kind after another, with the spread as it
+    /// is now; kinds by their place in the list, none of them with 0.
     pub(super) fn taken(&self, class: usize, waiting: &[(Pod, u32)]) -> Vec<(usize, u32)> {
         let offering = self.fleet.offering_of(class);
         let mut node = Node::empty(self.fleet, class);
         let mut taken = Vec::new();
-        if !self.schedulable[class] {
-            return taken;
-        }
         for (at, (pod, left)) in waiting.iter().enumerate() {
             let (s, service) = (pod.service, &self.fleet.services[pod.service]);
             if offering.eligible[s]
@@ -329,36 +325,31 @@ impl<'a> Nodes<'a> {
     }
 }
 
-/// One of the best nodes in some zones by their last scores: its zone, and its place among the best there. Each is as likely as the others.
-fn drawn(
-    candidates: &[Candidates],
-    zones: &[usize],
-    rng: &mut ChaCha8Rng,
-) -> Option<(usize, usize)> {
-    let best = |zone: &&usize| candidates[**zone].best();
-    let highest = zones.iter().filter_map(|zone| best(&zone)).max()?;
-    let highest = zones.iter().filter(|zone| best(zone) == Some(highest));
-    let number = |zone: &usize| candidates[*zone].of_best().len();
-    let mut at = rng.random_range(0..highest.clone().map(number).sum());
-    for zone in highest {
-        match at.checked_sub(number(zone)) {
-            Some(rest) => at = rest,
-            None => return Some((*zone, at)),
-        }
-    }
-    None
+/// The rankings that a service is eligible for.
+fn eligible_for(fleet: &Fleet, rankings: &[Ranking], s: usize) -> Vec<Eligible> {
+    let rankings = rankings.iter().enumerate();
+    rankings
+        .filter(|(_, ranking)| fleet.offerings[ranking.offering].eligible[s])
+        .map(|(index, ranking)| Eligible {
+            ranking: index,
+            points: ranking.points(&fleet.services[s].request),
+        })
+        .collect()
 }
 
-/// The share of allocatable that is free, of [`MAX_NODE_SCORE`], rounded down.
-fn share(free: u64, allocatable: u64) -> u64 {
-    // A division of 128 bits takes many times as long, and this is what replays do most.
-    match free.checked_mul(MAX_NODE_SCORE) {
-        Some(scaled) => scaled / allocatable,
-        None => {
-            let scaled = u128::from(free) * u128::from(MAX_NODE_SCORE);
-            u64::try_from(scaled / u128::from(allocatable)).unwrap_or(MAX_NODE_SCORE)
+/// For each service, the zones with nodes that it is eligible for.
+fn domains(fleet: &Fleet, placement: &Placement) -> Vec<BTreeSet<usize>> {
+    let mut domains = vec![BTreeSet::new(); fleet.services.len()];
+    let nodes = placement.nodes(fleet);
+    let planned = fleet.offerings.iter().zip(nodes).filter(|(_, n)| *n > 0);
+    for (offering, _) in planned {
+        for (domains, eligible) in domains.iter_mut().zip(&offering.eligible) {
+            if *eligible {
+                domains.insert(offering.zone);
+            }
         }
     }
+    domains
 }
 
 /// `NodeResourcesFit`: only what the pod requests is compared.

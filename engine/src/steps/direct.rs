@@ -91,7 +91,12 @@ pub(super) fn replicas_up(state: &mut State<'_>, journal: &mut Journal<'_>) -> b
 fn arrivals(state: &mut State<'_>, service: usize, nodes: &[usize], wanted: u32) -> Pods {
     let (mut onto, mut left) = (Pods::new(), wanted);
     for n in nodes {
-        let count = state.room(*n, service, state.nodes[*n].deficit(service).min(left));
+        let wanted = state.nodes[*n].deficit(service).min(left);
+        let count = if wanted == 0 {
+            0
+        } else {
+            state.room(*n, service, wanted)
+        };
         if count > 0 {
             state.arrive(*n, service, count);
             onto.insert(*n, count);
@@ -122,6 +127,9 @@ fn move_some(
     nodes: &[usize],
 ) -> bool {
     let surplus: u32 = nodes.iter().map(|n| state.nodes[*n].surplus(service)).sum();
+    if surplus == 0 {
+        return false;
+    }
     let onto = arrivals(state, service, nodes, surplus.min(state.budget(service)));
     let from = departures(state, service, nodes, onto.values().sum());
     if !onto.is_empty() {

@@ -1,6 +1,7 @@
 //! What runs on which node between two steps.
 
 use super::target;
+use crate::feasibility::Scale;
 use crate::fleet::{Fleet, Offering};
 use crate::placement::Placement;
 
@@ -64,15 +65,12 @@ pub(super) struct State<'a> {
 
 impl<'a> State<'a> {
     pub(super) fn new(fleet: &'a Fleet, placement: &Placement) -> Self {
-        let sizes = fleet
-            .services
-            .iter()
-            .enumerate()
-            .map(|(s, service)| service.pod_size(placement.replicas(s)))
+        let replicas = placement.counts(fleet).replicas;
+        let floor = replicas.iter().enumerate();
+        let floor = floor
+            .map(|(s, planned)| floor_of(fleet, s, *planned))
             .collect();
-        let floor = (0..fleet.services.len())
-            .map(|s| floor(fleet, placement, s))
-            .collect();
+        let sizes = Scale::of(fleet, replicas).sizes;
         let mut state = Self {
             fleet,
             nodes: target::nodes(fleet, placement),
@@ -256,9 +254,7 @@ impl<'a> State<'a> {
 }
 
 /// `min(now, planned) − max_unavailable`.
-fn floor(fleet: &Fleet, placement: &Placement, service: usize) -> u32 {
-    let least = fleet.services[service]
-        .placed_now
-        .min(placement.replicas(service));
+fn floor_of(fleet: &Fleet, service: usize, planned: u32) -> u32 {
+    let least = fleet.services[service].placed_now.min(planned);
     least.saturating_sub(fleet.problem.services[service].disruption.max_unavailable)
 }

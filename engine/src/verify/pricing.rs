@@ -9,6 +9,7 @@ mod dimensions;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -234,10 +235,10 @@ impl Search {
         let (mut items, mut room) = without_implied(items, room);
         join_dimensions(&mut items, &mut room);
         let joint = room.len() - 1;
-        items.sort_by(|a, b| denser(a, b, joint).then(a.service.cmp(&b.service)));
+        items.sort_by_cached_key(|item| (Reverse(density(item, joint)), item.service));
         let order = |dimension: usize| {
             let mut order: Vec<usize> = (0..items.len()).collect();
-            order.sort_by(|a, b| denser(&items[*a], &items[*b], dimension));
+            order.sort_by_cached_key(|index| Reverse(density(&items[*index], dimension)));
             order
         };
         let orders = (0..joint)
@@ -457,9 +458,32 @@ enum Prospect {
     ClosedBelow,
 }
 
-/// Descending value per size in a dimension; an item without size there comes first.
+/// Value per size in a dimension; infinite without size there.
 #[allow(clippy::cast_precision_loss)]
-fn denser(a: &Item, b: &Item, dimension: usize) -> std::cmp::Ordering {
-    let density = |item: &Item| item.value / item.size[dimension] as f64;
-    density(b).total_cmp(&density(a))
+fn density(item: &Item, dimension: usize) -> Ordered {
+    Ordered(item.value / item.size[dimension] as f64)
 }
+
+/// A number by [`f64::total_cmp`].
+#[derive(Clone, Copy, Debug)]
+struct Ordered(f64);
+
+impl Ord for Ordered {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Ordered {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ordered {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Ordered {}

@@ -25,6 +25,10 @@ struct Node {
 pub(super) struct Running<'a> {
     fleet: &'a Fleet,
     nodes: BTreeMap<String, Node>,
+    /// How many there are, by offering.
+    by_offering: Vec<u32>,
+    /// Pods of all services on all nodes.
+    pods: u64,
     /// Numbers of the new nodes ordered so far, by offering.
     ordered: BTreeMap<usize, BTreeSet<u32>>,
     /// Size of one pod of each service at the planned total.
@@ -47,7 +51,10 @@ impl<'a> Running<'a> {
         let named = classes.flat_map(|(class, details)| {
             details.names.iter().map(move |name| (class, details, name))
         });
+        let (mut by_offering, mut pods) = (vec![0; fleet.offerings.len()], 0);
         let nodes = named.enumerate().map(|(index, (class, details, name))| {
+            by_offering[details.offering] += 1;
+            pods += details.now.iter().map(|now| u64::from(*now)).sum::<u64>();
             (
                 name.clone(),
                 Node {
@@ -57,19 +64,22 @@ impl<'a> Running<'a> {
                 },
             )
         });
+        let replicas = planned.counts(fleet).replicas;
         let fewest = |s: usize| {
-            let kept = fleet.services[s].placed_now.min(planned.replicas(s));
+            let kept = fleet.services[s].placed_now.min(replicas[s]);
             kept.saturating_sub(fleet.problem.services[s].disruption.max_unavailable)
         };
         Self {
             fleet,
             nodes: nodes.collect(),
+            by_offering,
+            pods,
             ordered: BTreeMap::new(),
             sizes: fleet
                 .services
                 .iter()
                 .enumerate()
-                .map(|(s, service)| service.pod_size(planned.replicas(s)))
+                .map(|(s, service)| service.pod_size(replicas[s]))
                 .collect(),
             fewest: (0..fleet.services.len()).map(fewest).collect(),
         }
@@ -180,7 +190,7 @@ impl<'a> Running<'a> {
 
     fn nodes_up(&mut self, pool: &str, offering: &str, names: &[String]) -> Result<f64, String> {
         let index = self.offering(pool, offering)?;
-        let before = self.by_offering();
+        let before = self.by_offering.clone();
         let prefix = format!("new/{}/", self.fleet.offering_name(index));
         for name in names {
             let number = name.strip_prefix(&prefix).and_then(|number| {
@@ -201,16 +211,17 @@ impl<'a> Running<'a> {
             if !is_fresh || self.nodes.insert(name.clone(), node).is_some() {
                 return Err(format!("{name} was there before"));
             }
+            self.by_offering[index] += 1;
         }
         self.something(names.is_empty())?;
         self.in_order(names)?;
-        limits::hold(self.fleet, &before, &self.by_offering())?;
+        limits::hold(self.fleet, &before, &self.by_offering)?;
         Ok(self.fleet.problem.pools[self.fleet.offerings[index].pool].startup_seconds)
     }
 
     fn nodes_down(&mut self, pool: &str, offering: &str, names: &[String]) -> Result<f64, String> {
         let index = self.offering(pool, offering)?;
-        let before = self.by_offering();
+        let before = self.by_offering.clone();
         self.in_order(names)?;
         for name in names {
             let node = self
@@ -227,9 +238,10 @@ impl<'a> Running<'a> {
             if node.pods.iter().any(|pods| *pods > 0) {
                 return Err(format!("{name} still holds pods"));
             }
+            self.by_offering[index] -= 1;
         }
         self.something(names.is_empty())?;
-        limits::hold(self.fleet, &before, &self.by_offering())?;
+        limits::hold(self.fleet, &before, &self.by_offering)?;
         Ok(0.0)
     }
 
@@ -335,11 +347,13 @@ impl<'a> Running<'a> {
                 self.add(name, *service, *count, |pods, count| {
                     pods.checked_sub(count)
                 })?;
+                self.pods -= u64::from(*count);
             }
             for (name, count) in *onto {
                 self.add(name, *service, *count, |pods, count| {
                     pods.checked_add(count).filter(|sum| *sum <= 1_000_000)
                 })?;
+                self.pods += u64::from(*count);
             }
         }
         for Shift {
@@ -377,28 +391,15 @@ impl<'a> Running<'a> {
     }
 
     fn totals(&self) -> After {
-        let nodes = self.by_offering();
-        let prices = self.fleet.offerings.iter().zip(&nodes);
-        let pods = self
-            .nodes
-            .values()
-            .flat_map(|node| &node.pods)
-            .fold(0_u32, |sum, pods| sum.saturating_add(*pods));
+        let nodes = &self.by_offering;
+        let prices = self.fleet.offerings.iter().zip(nodes);
         After {
             nodes: nodes.iter().sum(),
-            pods,
+            pods: u32::try_from(self.pods).unwrap_or(u32::MAX),
             nodes_usd_per_hour: prices.fold(0.0, |sum, (offering, nodes)| {
                 sum + offering.usd_per_hour * f64::from(*nodes)
             }),
         }
-    }
-
-    fn by_offering(&self) -> Vec<u32> {
-        let mut nodes = vec![0; self.fleet.offerings.len()];
-        self.nodes
-            .values()
-            .for_each(|node| nodes[self.fleet.classes[node.class].offering] += 1);
-        nodes
     }
 
     fn cluster(&self, node: &str) -> Option<usize> {

@@ -38,6 +38,21 @@ impl Compiler<'_> {
                 }),
             }
         }
+        self.note_current();
+    }
+
+    /// What offerings and services know of the nodes that run now.
+    fn note_current(&mut self) {
+        for class in &self.classes {
+            let Some(count) = class.count() else { continue };
+            let offering = &mut self.offerings[class.offering];
+            offering.runs_now = true;
+            let cell = offering.cell;
+            for (s, service) in self.services.iter_mut().enumerate() {
+                service.cells_now[cell] += count * class.now[s];
+                service.cells_pinned[cell] += count * class.pinned[s];
+            }
+        }
     }
 
     fn most_new(&self, service: usize, offering: usize) -> u32 {

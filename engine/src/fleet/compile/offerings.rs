@@ -48,6 +48,7 @@ impl Compiler<'_> {
                         0.0
                     },
                     allocatable: self.vector(allocatable),
+                    runs_now: false,
                     eligible: Vec::new(),
                 });
             }

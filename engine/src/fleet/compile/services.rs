@@ -81,6 +81,8 @@ impl Compiler<'_> {
             move_usd_per_hour: self.move_price(index),
             unmovable: source.mode == Mode::Observe || source.disruption.max_unavailable == 0,
             placed_now,
+            cells_now: vec![0; 2 * self.zones.len()],
+            cells_pinned: vec![0; 2 * self.zones.len()],
             now: clusters.iter().map(|bounds| bounds.now).sum(),
             clusters,
         })

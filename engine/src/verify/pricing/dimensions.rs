@@ -1,6 +1,9 @@
 //! Which dimensions of a knapsack need looking at, and one that stands for all of them.
 
-use super::Item;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::{Item, Ordered};
 
 /// Rounds of the search for the weights that join all dimensions into one.
 const WEIGHT_ROUNDS: u32 = 60;
@@ -108,10 +111,12 @@ fn joint_use(items: &[Item], shares: &[Vec<f64>], weights: &[f64]) -> (f64, Vec<
                 .sum()
         })
         .collect();
-    let mut order: Vec<usize> = (0..items.len()).collect();
-    order.sort_by(|a, b| (items[*b].value / joint[*b]).total_cmp(&(items[*a].value / joint[*a])));
+    // Few of many items fit, so that they are not all sorted.
+    let densities = items.iter().zip(&joint).enumerate();
+    let densities = densities.map(|(i, (item, joint))| (Ordered(item.value / joint), Reverse(i)));
+    let mut densest: BinaryHeap<(Ordered, Reverse<usize>)> = densities.collect();
     let (mut room, mut value, mut used) = (1.0, 0.0, vec![0.0; weights.len()]);
-    for index in order {
+    while let Some((_, Reverse(index))) = densest.pop() {
         let count = f64::from(items[index].most).min(room / joint[index]);
         value += count * items[index].value;
         used.iter_mut()
