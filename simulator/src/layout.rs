@@ -15,6 +15,10 @@ const HIGH_TILE: [usize; 2] = [1 << 18, 1 << 19];
 const BLOCK: usize = 1 << 15;
 /// Bytes of one array's row that a high tile should have at least, and those that it must have: two cache lines and one.
 const ROW: [usize; 2] = [128, 64];
+/// Bytes of such a row where only one line of each would fit into L2, and most bytes of the tile: of thousands of rows, each on a page of
+/// its own, looking up the page takes longer than bringing several lines to a tile that only L3 holds.
+const WIDE_ROW: usize = 512;
+const WIDE_TILE: usize = 1 << 22;
 /// Distances that are a multiple of this many bytes meet in the same sets of a cache.
 const PAGE: usize = 1 << 12;
 /// Most columns of a tile, unless an axis alone has more.
@@ -105,7 +109,14 @@ impl Layout {
             };
             let stop = take(levels, axis, 1, share.min(most)).max(axis + 1);
             let rows = product(&levels[axis..stop]);
-            let width = (HIGH_TILE[0] / amplitude / rows).clamp(ROW[1] / size_of::<T>(), COLUMNS);
+            let fitting = HIGH_TILE[0] / amplitude / rows;
+            let [least, good, wide] =
+                [ROW[1], ROW[0], WIDE_ROW].map(|bytes| bytes / size_of::<T>());
+            let width = if fitting < good {
+                (WIDE_TILE / amplitude / rows).clamp(least, wide)
+            } else {
+                fitting.min(COLUMNS)
+            };
             let stride = product(&levels[..axis]);
             let columns = match whole(levels, width, T::LANES) {
                 (columns, _) if !whole_columns && (columns > 2 * width || 2 * columns < width) => {
@@ -362,6 +373,14 @@ mod tests {
             );
             assert!(layout.direct);
         }
+    }
+
+    #[test]
+    fn rows_on_many_pages_are_wide() {
+        let row = |n: usize| cut::<f64>(&vec![2; n], true).groups[1].columns * size_of::<f64>();
+        assert_eq!([24, 25, 26, 27].map(row), [256, 128, WIDE_ROW, WIDE_ROW]);
+        let long = &cut::<f64>(&[4, 4, 4, 4, 40_000], true).groups[1];
+        assert!(long.amplitudes() * 2 * size_of::<f64>() <= 2 * WIDE_TILE);
     }
 
     #[test]

@@ -437,6 +437,72 @@ fn reflect_axis<V: Vector>(
     }
 }
 
+/// Most amplitudes of a column of two axes that are mixed together: what an L1 cache holds beside much else.
+pub(crate) const PAIR: usize = 64;
+
+/// [`reflect`] on two neighbouring axes, the lower one first, with at most [`PAIR`] levels together: each column is read and written once.
+#[inline(always)]
+pub(crate) fn reflect_pair<V: Vector>(
+    re: &mut [V::Real],
+    im: &mut [V::Real],
+    stride: usize,
+    [low, high]: [&[f64]; 2],
+    factor: (f64, f64),
+) {
+    if low.len() == 4 && high.len() == 4 {
+        return reflect_axes::<V, 16>(re, im, stride, [&low[..4], &high[..4]], factor);
+    }
+    with_known_length!(low, 2 3 4 5 6 7 8, reflect_axes::<V, PAIR>(re, im, stride, [low, high], factor));
+}
+
+#[inline(always)]
+fn reflect_axes<V: Vector, const N: usize>(
+    re: &mut [V::Real],
+    im: &mut [V::Real],
+    stride: usize,
+    [low, high]: [&[f64]; 2],
+    (a, b): (f64, f64),
+) {
+    let (a, b) = (
+        V::splat(V::Real::from_f64(a)),
+        V::splat(V::Real::from_f64(b)),
+    );
+    let zero = V::splat(V::Real::default());
+    let mut column = [(zero, zero); N];
+    let block = low.len() * high.len() * stride;
+    for (re, im) in re.chunks_exact_mut(block).zip(im.chunks_exact_mut(block)) {
+        for at in (0..stride).step_by(V::Real::LANES) {
+            for (k, column) in column
+                .chunks_exact_mut(low.len())
+                .enumerate()
+                .take(high.len())
+            {
+                let at = at + k * low.len() * stride;
+                let (x, y) = project::<V>((re, im), stride, at, low);
+                let (cx, cy) = (b.neg_mul_add(y, a.mul(x)), b.mul_add(x, a.mul(y)));
+                for (j, (&w, to)) in low.iter().zip(column).enumerate() {
+                    let (w, i) = (V::splat(V::Real::from_f64(w)), j * stride + at);
+                    *to = (w.mul_add(cx, V::load(re, i)), w.mul_add(cy, V::load(im, i)));
+                }
+            }
+            for j in 0..low.len() {
+                let (mut x, mut y) = (zero, zero);
+                for (k, &w) in high.iter().enumerate() {
+                    let (w, here) = (V::splat(V::Real::from_f64(w)), column[k * low.len() + j]);
+                    (x, y) = (w.mul_add(here.0, x), w.mul_add(here.1, y));
+                }
+                let (cx, cy) = (b.neg_mul_add(y, a.mul(x)), b.mul_add(x, a.mul(y)));
+                for (k, &w) in high.iter().enumerate() {
+                    let (w, row) = (V::splat(V::Real::from_f64(w)), k * low.len() + j);
+                    let (i, here) = (row * stride + at, column[row]);
+                    w.mul_add(cx, here.0).store(re, i);
+                    w.mul_add(cy, here.1).store(im, i);
+                }
+            }
+        }
+    }
+}
+
 /// `⟨w|ψ⟩` of a vector of columns.
 #[inline(always)]
 pub(super) fn project<V: Vector>(

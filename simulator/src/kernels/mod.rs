@@ -21,6 +21,7 @@ macro_rules! for_each_kernel {
             turn_lanes3 = mix::turn_lanes[8], (re: &mut [$t], im: &mut [$t], lanes: u32, turn: Turn);
             turn_mirrored = mix::turn_mirrored[], (near: TileMut<'_, $t>, far: TileMut<'_, $t>, turn: Turn);
             reflect = mix::reflect[], (re: &mut [$t], im: &mut [$t], stride: usize, w: &[f64], factor: (f64, f64));
+            reflect_pair = mix::reflect_pair[], (re: &mut [$t], im: &mut [$t], stride: usize, w: [&[f64]; 2], factor: (f64, f64));
             reflect_lanes = mix::reflect_lanes[], (re: &mut [$t], im: &mut [$t], bits: (u32, u32), w: &[$t], factor: (f64, f64));
             multiply = mix::multiply[], (re: &mut [$t], im: &mut [$t], stride: usize, d: usize, u_re: &[f64], u_im: &[f64]);
             overlap_turn1 = overlap::overlap_turn[2], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize) -> f64;
@@ -117,7 +118,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use std::sync::OnceLock;
 
 pub(crate) use copy::Rows;
-pub(crate) use mix::Turn;
+pub(crate) use mix::{PAIR, Turn};
 pub(crate) use phase::{Angle, Product, Weight};
 pub(crate) use sincos::MAX_PHASE;
 pub use vector::Number;

@@ -338,9 +338,35 @@ fn axes<T: Number>(case: &Case) {
     } = case;
     let (stride, w) = (case.stride * T::LANES, &u_re[..*d]);
     case.arrays::<T>(|isa, re, im| isa.reflect(re, im, stride, w, (*a, *b)));
+    reflected_pairs::<T>(case);
     case.arrays::<T>(|isa, re, im| isa.multiply(re, im, stride, *d, u_re, u_im));
     case.number::<T>(|isa, psi, lambda| isa.overlap_reflect(psi, lambda, stride, w));
     case.number::<T>(|isa, psi, lambda| isa.overlap_multiply(psi, lambda, stride, *d, u_re));
+}
+
+/// Two axes at once against one after the other.
+fn reflected_pairs<T: Number>(case: &Case) {
+    let (levels, length) = (
+        case.array::<T>(0).len() / T::LANES,
+        case.array::<T>(0).len(),
+    );
+    let w = &case.matrix[1];
+    for low in (1..=levels).filter(|low| levels.is_multiple_of(*low)) {
+        for high in (1..=levels / low).filter(|high| (levels / low).is_multiple_of(*high)) {
+            if low * high > PAIR || low.max(high) > w.len() {
+                continue;
+            }
+            let stride = length / low / high;
+            let w = [&w[..low], &w[w.len() - high..]];
+            let at_once =
+                case.arrays::<T>(|isa, re, im| isa.reflect_pair(re, im, stride, w, (0.3, -0.4)));
+            let one_by_one = case.arrays::<T>(|isa, re, im| {
+                isa.reflect(re, im, stride, w[0], (0.3, -0.4));
+                isa.reflect(re, im, low * stride, w[1], (0.3, -0.4));
+            });
+            assert!(at_once == one_by_one, "{low} and {high} levels");
+        }
+    }
 }
 
 /// An axis on the bits from `low` up to `high`, the latter perhaps above the lanes, against the same axis on strides.
