@@ -48,7 +48,7 @@ pub(crate) struct Knapsack<'a> {
     /// Capacity in each dimension.
     pub(crate) capacity: &'a [i64],
     pub(crate) items: &'a [Item<'a>],
-    /// For each item those that it may not meet; empty when any may meet.
+    /// For each item those that it may not meet, empty where it may meet any; empty when any may meet.
     pub(crate) apart: &'a [Vec<bool>],
     /// Only fillings worth more than this are asked for.
     pub(crate) above: i64,
@@ -462,7 +462,8 @@ impl<'k> Search<'k> {
     }
 
     fn are_apart(&self, a: usize, b: usize) -> bool {
-        self.knapsack.apart.get(a).is_some_and(|apart| apart[b])
+        let apart = self.knapsack.apart.get(a);
+        apart.is_some_and(|apart| apart.get(b).copied().unwrap_or(false))
     }
 
     fn fits(&self, item: usize) -> bool {

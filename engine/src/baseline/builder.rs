@@ -231,6 +231,10 @@ impl<'a> Builder<'a> {
     /// How many more pods of a service fit on a node of the class beside a load: eligibility, limits a node, conflicts and room.
     pub(super) fn fits(&self, class: usize, load: &Load, s: usize) -> u32 {
         let class = &self.fleet.classes[class];
+        // Most nodes that are asked are full, and this is soon seen.
+        if !has_room(class, load, &self.sizes[s]) {
+            return 0;
+        }
         let most = class.most[s].min(self.most_on_node[s].max(class.pinned[s]));
         let here = load.pods.get(&s).copied().unwrap_or(0);
         let conflicts = &self.fleet.services[s].conflicts;
@@ -541,6 +545,12 @@ const NOTHING: Load = Load {
     pods: BTreeMap::new(),
     taken: Vec::new(),
 };
+
+/// Whether there is room for one more pod of a size beside a load.
+fn has_room(class: &Class, load: &Load, size: &[u64]) -> bool {
+    let mut sizes = class.capacity.iter().zip(&load.taken).zip(size);
+    sizes.all(|((capacity, taken), size)| taken.saturating_add(*size) <= *capacity)
+}
 
 /// How many pods of a size there is room for beside a load; none where the load has too little already.
 fn room_for(class: &Class, load: &Load, size: &[u64]) -> u32 {

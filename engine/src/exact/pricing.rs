@@ -133,20 +133,32 @@ fn best(
     };
     open.retain(|item| !shut(item) && most_that_fits(&room, &item.size) > 0);
     keep_binding(&mut open, &mut room);
-    let may_not_meet = open
-        .iter()
-        .any(|a| open.iter().any(|b| conflicts(a.service, b.service)));
-    let apart: Vec<Vec<bool>> = open
-        .iter()
-        .filter(|_| may_not_meet)
-        .map(|a| {
-            open.iter()
-                .map(|b| conflicts(a.service, b.service))
-                .collect()
-        })
-        .collect();
+    let apart = apart(&open, services);
     fill(&mut filling, &open, &room, &apart, precision);
     Some(filling)
+}
+
+/// For each item those that it may not meet, an empty list where it may meet any; no lists where any may meet any.
+fn apart(items: &[Item], services: &[Service]) -> Vec<Vec<bool>> {
+    let mut of_service: Vec<Vec<usize>> = vec![Vec::new(); services.len()];
+    for (index, item) in items.iter().enumerate() {
+        of_service[item.service].push(index);
+    }
+    let row = |item: &Item| {
+        let others = services[item.service].conflicts.iter();
+        let mut others = others.flat_map(|other| &of_service[*other]).peekable();
+        let mut row = Vec::new();
+        if others.peek().is_some() {
+            row.resize(items.len(), false);
+        }
+        others.for_each(|other| row[*other] = true);
+        row
+    };
+    let rows: Vec<Vec<bool>> = items.iter().map(row).collect();
+    if rows.iter().all(Vec::is_empty) {
+        return Vec::new();
+    }
+    rows
 }
 
 /// Puts the most valuable choice of open items into a filling, where that is worth as much as was asked for.

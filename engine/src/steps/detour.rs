@@ -37,8 +37,8 @@ pub(super) fn exchange(state: &mut State<'_>, journal: &mut Journal<'_>) -> bool
 fn possible_hops(state: &State<'_>) -> Vec<Hop> {
     let mut hops = Vec::new();
     for cluster in 0..state.fleet.problem.clusters.len() {
-        let nodes = state.up_in(cluster);
         for service in state.services() {
+            let nodes = state.places(service, cluster);
             for from in nodes
                 .iter()
                 .copied()
@@ -104,7 +104,7 @@ impl Search {
             .filter(|s| state.nodes[crowded].surplus(*s) > 0)
             .collect::<Vec<_>>()
         {
-            let mut places = state.up_in(state.cluster(crowded));
+            let mut places = state.places(service, state.cluster(crowded));
             places.retain(|n| state.nodes[*n].deficit(service) > 0);
             // Places with room first: they end the chain.
             places.sort_by_key(|n| state.room(*n, service, 1) == 0);
@@ -279,7 +279,7 @@ fn wait_elsewhere(
             return true;
         }
         state.switch(temporary, false);
-        state.nodes.pop();
+        state.forget_last();
     }
     false
 }

@@ -51,24 +51,21 @@ fn each_offering(
     mut act: impl FnMut(&mut State<'_>, usize, &[usize]) -> bool,
 ) -> bool {
     let mut acted = false;
-    for offering in 0..state.fleet.offerings.len() {
-        let nodes: Vec<usize> = (0..state.nodes.len())
-            .filter(|n| state.offering_index(*n) == offering)
-            .collect();
+    for (offering, nodes) in state.by_offering().into_iter().enumerate() {
         acted |= act(state, offering, &nodes);
     }
     acted
 }
 
-/// Calls a function with every service, cluster and the cluster's nodes that are up; true when one of the calls was.
+/// Calls a function with every service, every cluster and the service's places there; true when one of the calls was.
 fn each_service(
     state: &mut State<'_>,
     mut act: impl FnMut(&mut State<'_>, usize, usize, &[usize]) -> bool,
 ) -> bool {
     let mut acted = false;
     for cluster in 0..state.fleet.problem.clusters.len() {
-        let nodes = state.up_in(cluster);
         for service in state.services() {
+            let nodes = state.places(service, cluster);
             acted |= act(state, service, cluster, &nodes);
         }
     }

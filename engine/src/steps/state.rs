@@ -53,6 +53,8 @@ impl Node {
 pub(super) struct State<'a> {
     pub(super) fleet: &'a Fleet,
     pub(super) nodes: Vec<Node>,
+    /// For each service, the nodes that have had pods of it or are to have some, ascending: few of all.
+    places: Vec<Vec<usize>>,
     /// Nodes that are up, by offering.
     pub(super) up: Vec<u32>,
     /// Pods of all services on all nodes.
@@ -74,6 +76,7 @@ impl<'a> State<'a> {
         let mut state = Self {
             fleet,
             nodes: target::nodes(fleet, placement),
+            places: vec![Vec::new(); fleet.services.len()],
             up: vec![0; fleet.offerings.len()],
             pods: 0,
             sizes,
@@ -82,6 +85,12 @@ impl<'a> State<'a> {
         for n in 0..state.nodes.len() {
             state.nodes[n].taken = state.load_of(&state.nodes[n].pods);
             state.pods += state.nodes[n].load();
+            let node = &state.nodes[n];
+            for (s, (pods, goal)) in node.pods.iter().zip(&node.goal).enumerate() {
+                if pods.max(goal) > &0 {
+                    state.places[s].push(n);
+                }
+            }
             let offering = state.offering_index(n);
             state.up[offering] += u32::from(state.nodes[n].is_up);
         }
@@ -111,6 +120,30 @@ impl<'a> State<'a> {
             .collect()
     }
 
+    /// Nodes of a cluster that are up and have had pods of a service or are to have some: where there may be one too many or too few.
+    pub(super) fn places(&self, service: usize, cluster: usize) -> Vec<usize> {
+        let places = self.places[service].iter().copied();
+        places
+            .filter(|n| self.nodes[*n].is_up && self.cluster(*n) == cluster)
+            .collect()
+    }
+
+    /// Nodes by offering.
+    pub(super) fn by_offering(&self) -> Vec<Vec<usize>> {
+        let mut nodes = vec![Vec::new(); self.fleet.offerings.len()];
+        (0..self.nodes.len()).for_each(|n| nodes[self.offering_index(n)].push(n));
+        nodes
+    }
+
+    /// Takes away the node that was added last.
+    pub(super) fn forget_last(&mut self) {
+        self.nodes.pop();
+        let places = self.places.iter_mut();
+        places.for_each(|places| {
+            let _ = places.pop_if(|last| *last == self.nodes.len());
+        });
+    }
+
     /// Whether what runs is what was planned.
     pub(super) fn is_done(&self) -> bool {
         self.nodes
@@ -120,13 +153,15 @@ impl<'a> State<'a> {
 
     /// Pods of a service on all nodes.
     pub(super) fn replicas(&self, service: usize) -> u32 {
-        self.nodes.iter().map(|node| node.pods[service]).sum()
+        let pods = self.places[service].iter();
+        pods.map(|n| self.nodes[*n].pods[service]).sum()
     }
 
     /// Pods of a service that are to be added in a cluster, and those to be removed; one of them is 0.
     pub(super) fn change_in(&self, service: usize, cluster: usize) -> (u32, u32) {
         let (mut have, mut want) = (0, 0);
-        for n in (0..self.nodes.len()).filter(|n| self.cluster(*n) == cluster) {
+        let places = self.places[service].iter().copied();
+        for n in places.filter(|n| self.cluster(*n) == cluster) {
             have += self.nodes[n].pods[service];
             want += self.nodes[n].goal[service];
         }
@@ -231,6 +266,9 @@ impl<'a> State<'a> {
     }
 
     pub(super) fn arrive(&mut self, node: usize, service: usize, count: u32) {
+        if let Err(at) = self.places[service].binary_search(&node) {
+            self.places[service].insert(at, node);
+        }
         self.pods += count;
         self.nodes[node].pods[service] += count;
         self.nodes[node].taken = self.load_of(&self.nodes[node].pods);

@@ -9,6 +9,7 @@ mod dimensions;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -214,8 +215,9 @@ fn items(pods: &[Pods], room: &[u64]) -> Vec<Item> {
 /// State of the search: the pattern on the path to the current depth, one depth an item.
 struct Search {
     items: Vec<Item>,
-    /// For each dimension, items by value per size, densest first; the last dimension is the joint one, the order of depths.
-    orders: Vec<Vec<usize>>,
+    /// For each dimension, items by value per size, densest first, sorted when first asked for: most searches end in the last dimension,
+    /// the joint one, whose order is that of depths.
+    orders: Vec<OnceCell<Vec<usize>>>,
     /// Item positions that an item excludes.
     excluded: Vec<Vec<usize>>,
     counts: Vec<u32>,
@@ -233,21 +235,21 @@ struct Search {
 impl Search {
     fn new(items: Vec<Item>, room: Vec<u64>, fixed: f64, known: Known, most_nodes: u32) -> Self {
         let (mut items, mut room) = without_implied(items, room);
-        join_dimensions(&mut items, &mut room);
+        join_dimensions(&mut items, &mut room, known.best - fixed);
         let joint = room.len() - 1;
         items.sort_by_cached_key(|item| (Reverse(density(item, joint)), item.service));
-        let order = |dimension: usize| {
-            let mut order: Vec<usize> = (0..items.len()).collect();
-            order.sort_by_cached_key(|index| Reverse(density(&items[*index], dimension)));
-            order
-        };
-        let orders = (0..joint)
-            .map(order)
-            .chain([(0..items.len()).collect()])
-            .collect();
+        let mut orders = vec![OnceCell::new(); joint];
+        orders.push(OnceCell::from((0..items.len()).collect::<Vec<usize>>()));
+        let mut of_service: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (index, item) in items.iter().enumerate() {
+            of_service.entry(item.service).or_default().push(index);
+        }
         let excludes = |item: &Item| {
-            (0..items.len())
-                .filter(|other| item.conflicts.contains(&items[*other].service))
+            let others = item.conflicts.iter();
+            others
+                .filter_map(|other| of_service.get(other))
+                .flatten()
+                .copied()
                 .collect()
         };
         let excluded: Vec<Vec<usize>> = items.iter().map(excludes).collect();
@@ -420,11 +422,21 @@ impl Search {
         closes
     }
 
+    /// Items by value per size in a dimension, densest first.
+    fn order(&self, dimension: usize) -> &[usize] {
+        self.orders[dimension].get_or_init(|| {
+            let mut order: Vec<usize> = (0..self.items.len()).collect();
+            order.sort_by_cached_key(|index| Reverse(density(&self.items[*index], dimension)));
+            order
+        })
+    }
+
     /// Most value of the items from a depth on in one dimension alone, the last one in part.
     fn fractional(&self, dimension: usize, depth: usize, skip_blocked: bool) -> f64 {
         let mut room = self.rooms[depth][dimension];
         let mut value = 0.0;
-        for index in self.orders[dimension]
+        for index in self
+            .order(dimension)
             .iter()
             .filter(|index| **index >= depth)
         {

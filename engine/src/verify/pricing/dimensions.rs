@@ -38,13 +38,13 @@ pub(super) fn without_implied(mut items: Vec<Item>, room: Vec<u64>) -> (Vec<Item
 }
 
 /// Adds a dimension implied by the others: their sum by weights under which its fractional bound is low, as the dual of the linear
-/// relaxation would weigh them. Any weights give a valid dimension.
+/// relaxation would weigh them, or below `enough`: then the search ends at its root. Any weights give a valid dimension.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss
 )]
-pub(super) fn join_dimensions(items: &mut [Item], room: &mut Vec<u64>) {
+pub(super) fn join_dimensions(items: &mut [Item], room: &mut Vec<u64>, enough: f64) {
     // Shares of the room that one pod takes, by item and dimension. An item that takes of a full dimension does not exist.
     let share = |size: u64, room: u64| {
         if size == 0 {
@@ -63,7 +63,7 @@ pub(super) fn join_dimensions(items: &mut [Item], room: &mut Vec<u64>) {
                 .collect()
         })
         .collect();
-    let weights = weights(items, &shares, room.len());
+    let weights = weights(items, &shares, room.len(), enough);
     for (item, shares) in items.iter_mut().zip(&shares) {
         let joint: f64 = shares
             .iter()
@@ -77,8 +77,11 @@ pub(super) fn join_dimensions(items: &mut [Item], room: &mut Vec<u64>) {
     room.push((weights.iter().sum::<f64>() * (1.0 + 1e-12) * JOINT_UNIT).ceil() as u64);
 }
 
-/// Multiplicative-weights search (Arora, Hazan, Kale 2012) for the weights of least fractional bound; the best ones seen.
-fn weights(items: &[Item], shares: &[Vec<f64>], dimensions: usize) -> Vec<f64> {
+/// Multiplicative-weights search (Arora, Hazan, Kale 2012) for the weights of least fractional bound; the best ones seen, or the first
+/// ones with a bound clearly below `enough`.
+fn weights(items: &[Item], shares: &[Vec<f64>], dimensions: usize, enough: f64) -> Vec<f64> {
+    // More than what rounding adds to the bound.
+    let enough = enough * (1.0 - 1e-9);
     #[allow(clippy::cast_precision_loss)]
     let mut weights = vec![1.0 / dimensions as f64; dimensions];
     let mut best = (f64::INFINITY, weights.clone());
@@ -86,6 +89,9 @@ fn weights(items: &[Item], shares: &[Vec<f64>], dimensions: usize) -> Vec<f64> {
         let (value, used) = joint_use(items, shares, &weights);
         if value < best.0 {
             best = (value, weights.clone());
+        }
+        if value < enough {
+            break;
         }
         let step = 1.0 / (1.0 + 0.25 * f64::from(round));
         let largest = used.iter().copied().fold(1e-9, f64::max);
