@@ -109,14 +109,7 @@ impl Layout {
             };
             let stop = take(levels, axis, 1, share.min(most)).max(axis + 1);
             let rows = product(&levels[axis..stop]);
-            let fitting = HIGH_TILE[0] / amplitude / rows;
-            let [least, good, wide] =
-                [ROW[1], ROW[0], WIDE_ROW].map(|bytes| bytes / size_of::<T>());
-            let width = if fitting < good {
-                (WIDE_TILE / amplitude / rows).clamp(least, wide)
-            } else {
-                fitting.min(COLUMNS)
-            };
+            let width = width::<T>(rows, amplitude);
             let stride = product(&levels[..axis]);
             let columns = match whole(levels, width, T::LANES) {
                 (columns, _) if !whole_columns && (columns > 2 * width || 2 * columns < width) => {
@@ -261,6 +254,17 @@ impl Group {
     /// Distance of rows in a transposed block, whose rows are the columns.
     pub(crate) fn turned_pitch<T: Number>(&self) -> usize {
         self.block_rows.next_multiple_of(T::LANES)
+    }
+}
+
+/// How wide the rows of a high tile should be, given how many there are and the bytes of an amplitude.
+fn width<T>(rows: usize, amplitude: usize) -> usize {
+    let fitting = HIGH_TILE[0] / amplitude / rows;
+    let [least, good, wide] = [ROW[1], ROW[0], WIDE_ROW].map(|bytes| bytes / size_of::<T>());
+    if fitting < good {
+        (WIDE_TILE / amplitude / rows).clamp(least, wide)
+    } else {
+        fitting.min(COLUMNS)
     }
 }
 
