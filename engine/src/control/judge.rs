@@ -10,6 +10,7 @@ use super::settings::JudgeSettings;
 use crate::cost::cost;
 use crate::feasibility::{Violation, is_feasible, violations};
 use crate::fleet::Fleet;
+use crate::parallel;
 use crate::placement::Placement;
 
 /// A group of changes and what became of it.
@@ -214,7 +215,8 @@ fn verdicts(
             taken: is_needed || weights.is_worth_it(settings.k),
         }
     };
-    (0..difference.len()).map(verdict).collect()
+    let groups: Vec<usize> = (0..difference.len()).collect();
+    parallel::map(&groups, |group| verdict(*group))
 }
 
 fn names(indices: Vec<usize>, name: impl Fn(usize) -> Option<String>) -> Vec<String> {
