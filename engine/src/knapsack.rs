@@ -57,6 +57,8 @@ pub(crate) struct Knapsack<'a> {
     /// After how many decisions about items, from the root on, prices are made anew. Worth its time where sizes differ much: beside a large item
     /// another dimension is scarce than without it.
     pub(crate) renewed: u32,
+    /// Prices of a unit of each dimension that are searched from, about those of a knapsack much like this one; empty where none is known.
+    pub(crate) start: &'a [f64],
     /// Most search nodes; beyond, the best found so far is returned with a bound above it.
     pub(crate) most_nodes: u64,
     /// Ends the search as well; nothing is charged.
@@ -64,7 +66,7 @@ pub(crate) struct Knapsack<'a> {
 }
 
 /// What a search found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Found {
     /// The most valuable filling, by item; `None` when none is worth more than was asked for.
     pub(crate) filling: Option<(i64, Vec<(usize, u32)>)>,
@@ -74,6 +76,8 @@ pub(crate) struct Found {
     pub(crate) complete: bool,
     /// Search nodes visited.
     pub(crate) nodes: u64,
+    /// Prices of a unit of each dimension at the root; empty where nothing was weighed.
+    pub(crate) prices: Vec<f64>,
 }
 
 impl Knapsack<'_> {
@@ -95,6 +99,7 @@ impl Knapsack<'_> {
             bound,
             complete: !search.cut,
             nodes: search.nodes,
+            prices: search.root,
         }
     }
 
@@ -167,6 +172,8 @@ struct Search<'k> {
     /// The other items of value.
     others: Vec<usize>,
     scales: Scales,
+    /// Prices at the root.
+    root: Vec<f64>,
     room: Vec<i64>,
     counts: Vec<u32>,
     /// Items that still fit, one list after the other for each depth.
@@ -194,6 +201,7 @@ impl<'k> Search<'k> {
                 .collect(),
             others: (0..items.len()).filter(useful).collect(),
             scales: Scales::default(),
+            root: Vec::new(),
             room: knapsack.usable(),
             counts: vec![0; items.len()],
             candidates: Vec::new(),
@@ -250,7 +258,7 @@ impl<'k> Search<'k> {
                 self.candidates.push(item);
             }
         }
-        self.scales.prices.clear();
+        self.scales.prices = self.knapsack.start.to_vec();
         self.descend_anew(start, value, 0);
         self.candidates.truncate(start);
     }
@@ -266,6 +274,9 @@ impl<'k> Search<'k> {
             return;
         }
         let scales = self.scales_for(from, value);
+        if decisions == 0 {
+            self.root.clone_from(&scales.prices);
+        }
         let above = mem::replace(&mut self.scales, scales);
         let weight = self.weight_of_room();
         if decisions >= self.knapsack.renewed {

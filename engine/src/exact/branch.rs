@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::floors::Floors;
 use super::generate::{Effort, generate, lower};
 use super::master::{Choice, Master, Relaxed};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Service};
 use crate::limits::Meter;
 use crate::plan::{Branch, Leaf};
 
@@ -159,10 +159,9 @@ impl Tree {
         };
         let mut leaves: Vec<&Open> = self.open.iter().collect();
         leaves.sort_by(|a, b| a.bound_usd_per_hour.total_cmp(&b.bound_usd_per_hour));
-        let solved = search.solve(leaves.get(rank)?.branches.clone());
+        let relaxed = search.relaxed(&leaves.get(rank)?.branches);
         search.lift();
-        let (relaxed, _) = solved?.1?;
-        Some(relaxed)
+        relaxed
     }
 
     /// The leaves with their multipliers.
@@ -199,12 +198,7 @@ impl Search<'_, '_> {
     fn solve(&mut self, branches: Vec<Branch>) -> Option<(Open, Option<(Relaxed, usize)>)> {
         let floors = self.apply(&branches);
         // A total that no admissible count meets makes the leaf empty; any multipliers do.
-        let empty = (0..self.fleet.services.len()).any(|s| {
-            !self.fleet.services[s]
-                .admissible()
-                .any(|l| (floors.least[s]..=floors.most[s]).contains(&l.replicas))
-        });
-        if empty {
+        if self.is_empty(&floors) {
             let leaf = Leaf {
                 branches: Vec::new(),
                 duals: BTreeMap::new(),
@@ -222,15 +216,9 @@ impl Search<'_, '_> {
         let generated = generate(self.fleet, self.master, &floors, effort, &generation);
         drop(generation);
         let (mut relaxed, rounds) = generated?;
-        let weight = self.master.price_weight();
-        let proven = lower(
-            self.fleet,
-            &mut relaxed,
-            weight,
-            &floors,
-            effort,
-            self.meter,
-        );
+        let (fleet, master, meter) = (self.fleet, &*self.master, self.meter);
+        let (leaf, proven) = lower(fleet, master, &relaxed, &floors, effort, meter);
+        relaxed.duals.leaf = leaf;
         let sunk = self.fleet.sunk_usd_per_hour();
         let open = Open {
             branches,
@@ -239,6 +227,27 @@ impl Search<'_, '_> {
             next: self.next(&relaxed, &floors),
         };
         Some((open, Some((relaxed, rounds))))
+    }
+
+    /// The linear programme of a leaf alone.
+    fn relaxed(&mut self, branches: &[Branch]) -> Option<Relaxed> {
+        let floors = self.apply(branches);
+        if self.is_empty(&floors) {
+            return None;
+        }
+        let generated = generate(self.fleet, self.master, &floors, self.effort, self.meter);
+        generated.map(|(relaxed, _)| relaxed)
+    }
+
+    /// Whether some service has no admissible total.
+    fn is_empty(&self, floors: &Floors) -> bool {
+        let has_one = |(s, service): (usize, &Service)| {
+            let range = floors.least[s]..=floors.most[s];
+            service
+                .admissible()
+                .any(|level| range.contains(&level.replicas))
+        };
+        !self.fleet.services.iter().enumerate().all(has_one)
     }
 
     /// Sets the bounds that the decisions ask for.

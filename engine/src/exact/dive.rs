@@ -76,7 +76,7 @@ fn descend(
             }
             continue;
         }
-        if let Some(plan) = rounding::completed(fleet, &master.choices, &relaxed.weights) {
+        if let Some(plan) = rounding::completed(fleet, master, &relaxed.weights) {
             found.push((cost(fleet, &plan).total_usd_per_hour, plan));
         }
         let best = found

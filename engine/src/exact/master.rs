@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use highs::{Col, ColProblem, HighsModelStatus, Model, Row, Sense, SolvedModel};
 
 use super::column::Column;
-use super::rows::{Kind, bounds, kinds, named, scale};
+use super::rows::{Kind, alike, bounds, kinds, named, scale};
 use crate::fleet::Fleet;
 use crate::limits::Meter;
 use crate::plan::Leaf;
@@ -53,8 +53,10 @@ pub(crate) struct Duals {
 pub(crate) struct Master<'a> {
     fleet: &'a Fleet,
     objective: Objective,
-    kinds: Vec<Kind>,
+    pub(super) kinds: Vec<Kind>,
     index: BTreeMap<Kind, usize>,
+    /// By service, for each cell the one whose row it shares.
+    pub(super) alike: Vec<Vec<usize>>,
     rows: Vec<Row>,
     model: Option<Model>,
     /// Columns before the choices: commitments and artificial variables.
@@ -65,10 +67,17 @@ pub(crate) struct Master<'a> {
     pub(crate) choices: Vec<Choice>,
     columns: Vec<Col>,
     known: BTreeSet<Choice>,
-    /// A dual of every row near which columns are priced: those of the best bound so far.
-    pub(crate) centre: Option<Vec<f64>>,
+    pub(super) centre: Option<Centre>,
     /// What the caller's clock showed when HiGHS was asked first.
     first_asked_at: Option<f64>,
+}
+
+/// A dual of every row near which columns are priced: those of the best bound so far.
+#[derive(Clone, Debug)]
+pub(super) struct Centre {
+    pub(super) rows: Vec<f64>,
+    /// About what they prove, USD/h, where that is known of the programme as it is bounded now.
+    pub(super) usd_per_hour: Option<f64>,
 }
 
 /// A solution of the linear programme.
@@ -97,7 +106,18 @@ impl Duals {
 
 impl<'a> Master<'a> {
     pub(crate) fn new(fleet: &'a Fleet, objective: Objective) -> Option<Self> {
-        let kinds = kinds(fleet);
+        let services = fleet.services.iter();
+        let alike = services.map(|service| alike(fleet, service)).collect();
+        Self::with_rows(fleet, objective, alike)
+    }
+
+    /// With one row for all cells of a service that have the same first one.
+    pub(super) fn with_rows(
+        fleet: &'a Fleet,
+        objective: Objective,
+        alike: Vec<Vec<usize>>,
+    ) -> Option<Self> {
+        let kinds = kinds(fleet, &alike);
         let index: BTreeMap<Kind, usize> = kinds
             .iter()
             .enumerate()
@@ -116,6 +136,7 @@ impl<'a> Master<'a> {
             objective,
             kinds,
             index,
+            alike,
             rows,
             model: None,
             fixed: 0,
@@ -136,10 +157,7 @@ impl<'a> Master<'a> {
             problem.add_column(cost, 0.0..=f64::from(fleet.commitments[c].nodes), entries);
         }
         master.fixed = fleet.commitments.len();
-        let penalty = match objective {
-            Objective::Cost { penalty } => penalty,
-            Objective::Infeasibility => 1.0,
-        };
+        let penalty = master.penalty();
         for i in 0..master.kinds.len() {
             let (low, high) = bounds(fleet, master.kinds[i]);
             for sign in [(low.is_finite(), 1.0), (high.is_finite(), -1.0)]
@@ -198,8 +216,14 @@ impl<'a> Master<'a> {
         }
     }
 
-    /// Adds a choice; false when it was there.
-    pub(crate) fn add(&mut self, choice: Choice) -> bool {
+    /// Adds a choice; false when it was there. Pods of a service's column are counted in the first of cells alike.
+    pub(crate) fn add(&mut self, mut choice: Choice) -> bool {
+        if let Choice::Service(s, column) = &mut choice {
+            for (cell, first) in self.alike[*s].iter().enumerate() {
+                let pods = std::mem::take(&mut column.cells[cell]);
+                column.cells[*first] += pods;
+            }
+        }
         if !self.known.insert(choice.clone()) {
             return false;
         }
@@ -290,50 +314,63 @@ impl<'a> Master<'a> {
         rows + counts.sum::<f64>() + commitments.sum::<f64>()
     }
 
+    /// The dual of a row, as far as the programme as it is bounded now has a use for it.
+    fn dual(&self, y: &[f64], kind: Kind) -> f64 {
+        let y = self.index.get(&kind).map_or(0.0, |i| y[*i]);
+        match kind {
+            // Without a least number there is nothing to pay a node for, without a most nothing to ask for one: of an offering without patterns
+            // it may be any price, and a centre is from a programme that was bounded otherwise.
+            Kind::Count(counted) => {
+                let range = self.counts.get(&counted).map(|(_, range)| *range);
+                let (least, most) = range.unwrap_or((0, u32::MAX));
+                let is_bounded = if y > 0.0 { least > 0 } else { most < u32::MAX };
+                if is_bounded { y } else { 0.0 }
+            }
+            _ => y,
+        }
+    }
+
+    /// Named multipliers from a dual of every row.
+    fn leaf(&self, y: &[f64]) -> Leaf {
+        let fleet = self.fleet;
+        let mut duals = BTreeMap::new();
+        for offering in self.counts.keys() {
+            let y = self.dual(y, Kind::Count(*offering));
+            let on = offering.map_or("nodes".to_owned(), |o| {
+                format!("nodes/{}", fleet.offering_name(o))
+            });
+            if y > 0.0 {
+                duals.insert(format!("at_least/{on}"), y);
+            } else if y < 0.0 {
+                duals.insert(format!("at_most/{on}"), -y);
+            }
+        }
+        for (kind, y) in self.kinds.iter().zip(y) {
+            let alike = match kind {
+                Kind::Pods(s, first) => {
+                    let cells = fleet.services[*s].cells.iter().copied();
+                    let alike = cells.filter(|cell| self.alike[*s][*cell] == *first);
+                    alike.map(|cell| Kind::Pods(*s, cell)).collect()
+                }
+                kind => vec![*kind],
+            };
+            let named = alike.into_iter().filter_map(|kind| named(fleet, kind, *y));
+            duals.extend(named.filter(|(_, value)| *value != 0.0));
+        }
+        Leaf {
+            branches: Vec::new(),
+            duals,
+        }
+    }
+
     /// Multipliers from a dual of every row.
     pub(crate) fn duals(&self, y: &[f64]) -> Duals {
         let fleet = self.fleet;
-        let at = |kind: Kind| {
-            let y = self.index.get(&kind).map_or(0.0, |i| y[*i]);
-            match kind {
-                // Without a least number there is nothing to pay a node for; of an offering without patterns it may be any price.
-                Kind::Count(counted)
-                    if self
-                        .counts
-                        .get(&counted)
-                        .is_some_and(|(_, range)| range.0 == 0) =>
-                {
-                    y.min(0.0)
-                }
-                _ => y,
-            }
-        };
+        let at = |kind: Kind| self.dual(y, kind);
         let nonnegative = |kind: Kind| (-at(kind)).max(0.0);
         let services = 0..fleet.services.len();
         let cells = 2 * fleet.zones.len();
         let weight = self.price_weight();
-        let mut leaf = Leaf {
-            branches: Vec::new(),
-            duals: BTreeMap::new(),
-        };
-        for (offering, (_, (least, most))) in &self.counts {
-            let y = at(Kind::Count(*offering));
-            let on = offering.map_or("nodes".to_owned(), |o| {
-                format!("nodes/{}", fleet.offering_name(o))
-            });
-            if y > 0.0 && *least > 0 {
-                leaf.duals.insert(format!("at_least/{on}"), y);
-            } else if y < 0.0 && *most < u32::MAX {
-                leaf.duals.insert(format!("at_most/{on}"), -y);
-            }
-        }
-        for (i, kind) in self.kinds.iter().enumerate() {
-            if let Some((name, value)) =
-                named(fleet, *kind, y[i]).filter(|(_, value)| *value != 0.0)
-            {
-                leaf.duals.insert(name, value);
-            }
-        }
         let moves = |s: usize| {
             weight * fleet.services[s].move_usd_per_hour
                 + nonnegative(Kind::MaxMoves)
@@ -342,7 +379,11 @@ impl<'a> Master<'a> {
         Duals {
             pods: services
                 .clone()
-                .map(|s| (0..cells).map(|k| at(Kind::Pods(s, k))).collect())
+                .map(|s| {
+                    (0..cells)
+                        .map(|k| at(Kind::Pods(s, self.alike[s][k])))
+                        .collect()
+                })
                 .collect(),
             convexity: services.clone().map(|s| at(Kind::Convexity(s))).collect(),
             spot_share: services
@@ -356,7 +397,7 @@ impl<'a> Master<'a> {
             class: (0..fleet.classes.len())
                 .map(|b| at(Kind::Class(b)))
                 .collect(),
-            leaf,
+            leaf: self.leaf(y),
         }
     }
 
@@ -366,6 +407,14 @@ impl<'a> Master<'a> {
             0.0
         } else {
             1.0
+        }
+    }
+
+    /// Price of a unit of a broken row.
+    pub(super) fn penalty(&self) -> f64 {
+        match self.objective {
+            Objective::Cost { penalty } => penalty,
+            Objective::Infeasibility => 1.0,
         }
     }
 
@@ -418,7 +467,7 @@ impl<'a> Master<'a> {
         entries
     }
 
-    fn commitment(&self, c: usize) -> (f64, Vec<(usize, f64)>) {
+    pub(super) fn commitment(&self, c: usize) -> (f64, Vec<(usize, f64)>) {
         let commitment = &self.fleet.commitments[c];
         let saved =
             self.fleet.offerings[commitment.offering].usd_per_hour - commitment.used_usd_per_hour;
@@ -436,16 +485,13 @@ impl<'a> Master<'a> {
         }
     }
 
-    fn service_entries(&self, s: usize, column: &Column) -> (f64, Vec<(usize, f64)>) {
+    pub(super) fn service_entries(&self, s: usize, column: &Column) -> (f64, Vec<(usize, f64)>) {
         let service = &self.fleet.services[s];
         let mut entries = vec![(self.index[&Kind::Convexity(s)], 1.0)];
-        for (cell, pods) in column
-            .cells
-            .iter()
-            .enumerate()
-            .filter(|(_, pods)| **pods > 0)
-        {
-            entries.push((self.index[&Kind::Pods(s, cell)], -f64::from(*pods)));
+        let cells = column.cells.iter().enumerate();
+        for (cell, pods) in cells.filter(|(_, pods)| **pods > 0) {
+            let first = self.alike[s][cell];
+            entries.push((self.index[&Kind::Pods(s, first)], -f64::from(*pods)));
         }
         if let Some(row) = self.index.get(&Kind::SpotShare(s)) {
             let spot: u32 = column.cells.iter().skip(1).step_by(2).sum();
@@ -465,14 +511,15 @@ impl<'a> Master<'a> {
         (cost * self.price_weight(), entries)
     }
 
-    fn pattern_entries(&self, class: usize, pods: &[u32]) -> (f64, Vec<(usize, f64)>) {
+    pub(super) fn pattern_entries(&self, class: usize, pods: &[u32]) -> (f64, Vec<(usize, f64)>) {
         let (class_data, offering) = (&self.fleet.classes[class], self.fleet.offering_of(class));
         let mut entries = self.node_entries(class);
         let mut cost = self.node_cost(class);
         let mut staying = 0.0;
         for (s, pods) in pods.iter().enumerate().filter(|(_, pods)| **pods > 0) {
             let service = &self.fleet.services[s];
-            entries.push((self.index[&Kind::Pods(s, offering.cell)], f64::from(*pods)));
+            let cell = self.alike[s][offering.cell];
+            entries.push((self.index[&Kind::Pods(s, cell)], f64::from(*pods)));
             let stay = f64::from(class_data.now[s].min(*pods));
             staying += stay;
             if let Some(row) = self.index.get(&Kind::NoMoves(s)).filter(|_| stay > 0.0) {

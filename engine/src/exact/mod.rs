@@ -5,14 +5,18 @@
 //! gives plans; `verify` recomputes the bound from the duals with code of its own.
 
 mod branch;
+mod classes;
 mod column;
 mod dive;
 mod floors;
+mod fluid;
 mod generate;
 mod master;
 mod pricing;
 mod rounding;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use column::Column;
 pub(crate) use column::{Prices, cheapest, within_spot_share};
@@ -22,7 +26,7 @@ use std::collections::BTreeMap;
 
 use branch::{Goal, Tree};
 use floors::Floors;
-use generate::{Effort, generate};
+use generate::{Effort, MARGIN, generate};
 use master::{Choice, Duals, Master, Objective, Relaxed};
 use pricing::most_that_fits;
 
@@ -58,6 +62,8 @@ const CONSISTENT_SHARE: f64 = 0.4;
 pub struct Relaxation {
     /// Multipliers of the best bound.
     pub leaf: Leaf,
+    /// Multipliers of the fluid relaxation and about the bound that they give, USD/h: less than the others, but soon known.
+    pub fluid: Option<(Leaf, f64)>,
     /// What pods are worth, by the duals.
     pub values: Values,
     /// Columns of each service by falling weight in the relaxation, with reduced cost in USD/h.
@@ -109,6 +115,14 @@ pub fn solve<'a>(
     let penalty = penalty(fleet);
     let mut master = Master::new(fleet, Objective::Cost { penalty })?;
     seed(fleet, &mut master, starts)?;
+    master.centre = fluid::relax(fleet, &mut master, &meter.stage(ROOT_SHARE));
+    let fluid = master.centre.as_ref().map(|centre| {
+        let mut duals = master.duals(&centre.rows);
+        duals.lower(MARGIN);
+        let usd_per_hour = centre.usd_per_hour.unwrap_or(0.0);
+        let lowered = usd_per_hour - MARGIN * usd_per_hour.abs();
+        (duals.leaf, lowered + fleet.sunk_usd_per_hour())
+    });
     let quick = first(fleet, &mut master, most_leaves, meter)?;
     let mut placements = quick.placements;
     let mut rounds = quick.tree.rounds;
@@ -152,6 +166,7 @@ pub fn solve<'a>(
     }
     let relaxation = Relaxation {
         leaf,
+        fluid,
         values: Values::of_duals(fleet, &relaxed.duals.pods, &relaxed.duals.moves),
         columns: weighted_columns(fleet, &master, &relaxed),
         infeasible,
@@ -310,7 +325,7 @@ fn whole(
     detour: usize,
     meter: &Meter,
 ) -> Vec<Placement> {
-    let Some(columns) = rounding::heaviest_columns(fleet, &master.choices, &relaxed.weights) else {
+    let Some(columns) = rounding::heaviest_columns(fleet, master, &relaxed.weights) else {
         return Vec::new();
     };
     let values = Values::of_duals(fleet, &relaxed.duals.pods, &relaxed.duals.moves);
@@ -325,12 +340,13 @@ fn whole(
 }
 
 fn weighted_columns(fleet: &Fleet, master: &Master, relaxed: &Relaxed) -> Vec<Vec<(Column, f64)>> {
+    let spread = rounding::Spread::new(fleet, master, &relaxed.weights);
     let mut columns: Vec<Vec<(Column, f64, f64)>> = vec![Vec::new(); fleet.services.len()];
     for (index, choice) in master.choices.iter().enumerate() {
         if let Choice::Service(s, column) = choice {
             let weight = relaxed.weights.get(index).copied().unwrap_or(0.0);
             columns[*s].push((
-                column.clone(),
+                spread.column(*s, column),
                 weight,
                 reduced_cost(fleet, *s, column, &relaxed.duals),
             ));

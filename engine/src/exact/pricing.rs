@@ -23,7 +23,7 @@ struct Item {
 
 /// How well a pattern is searched for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Precision {
+pub(crate) struct Precision<'a> {
     /// Only patterns worth more, in USD/h, are asked for.
     pub(crate) above: f64,
     /// By how much, in USD/h, a pattern must beat the best known to be looked for.
@@ -32,15 +32,18 @@ pub(crate) struct Precision {
     pub(crate) renewed: u32,
     /// Most search nodes.
     pub(crate) most_nodes: u64,
+    /// About what a unit of each dimension is worth on such a node, USD/h; empty where nothing is known.
+    pub(crate) start: &'a [f64],
 }
 
-impl Precision {
+impl Precision<'_> {
     /// For a good pattern in little time.
     pub(crate) const GREEDY: Self = Self {
         above: f64::NEG_INFINITY,
         tolerance: 0.0,
         renewed: 2,
         most_nodes: 400,
+        start: &[],
     };
 }
 
@@ -55,6 +58,8 @@ pub(crate) struct Filling {
     pub(crate) pods: Vec<(usize, u32)>,
     /// Search nodes visited.
     pub(crate) nodes: u64,
+    /// About what a unit of each dimension is worth, USD/h; empty where nothing was weighed.
+    pub(crate) prices: Vec<f64>,
 }
 
 /// The most valuable pods of one node of a class; what must stay alone when no pattern is worth as much as was asked for, `None` when not even
@@ -66,7 +71,7 @@ pub(crate) fn pattern(
     stay: &dyn Fn(usize) -> f64,
     most: &dyn Fn(usize) -> u32,
     size: &dyn Fn(usize) -> Vec<u64>,
-    precision: Precision,
+    precision: Precision<'_>,
 ) -> Option<Filling> {
     let class = &fleet.classes[class];
     let mut items = Vec::new();
@@ -103,7 +108,7 @@ fn best(
     capacity: &[u64],
     services: &[Service],
     items: &[Item],
-    precision: Precision,
+    precision: Precision<'_>,
 ) -> Option<Filling> {
     let mut room = capacity.to_vec();
     let mut filling = Filling::default();
@@ -132,9 +137,24 @@ fn best(
             .any(|(s, _)| conflicts(*s, item.service))
     };
     open.retain(|item| !shut(item) && most_that_fits(&room, &item.size) > 0);
-    keep_binding(&mut open, &mut room);
+    let kept = keep_binding(&mut open, &mut room);
     let apart = apart(&open, services);
-    fill(&mut filling, &open, &room, &apart, precision);
+    let start: Vec<f64> = if precision.start.is_empty() {
+        Vec::new()
+    } else {
+        kept.iter().map(|k| precision.start[*k]).collect()
+    };
+    let precision = Precision {
+        start: &start,
+        ..precision
+    };
+    let prices = fill(&mut filling, &open, &room, &apart, precision);
+    if !prices.is_empty() {
+        filling.prices = vec![0.0; capacity.len()];
+        kept.iter()
+            .zip(prices)
+            .for_each(|(k, price)| filling.prices[*k] = price);
+    }
     Some(filling)
 }
 
@@ -161,20 +181,22 @@ fn apart(items: &[Item], services: &[Service]) -> Vec<Vec<bool>> {
     rows
 }
 
-/// Puts the most valuable choice of open items into a filling, where that is worth as much as was asked for.
+/// Puts the most valuable choice of open items into a filling, where that is worth as much as was asked for. Returns what a unit of each
+/// dimension is about worth.
 fn fill(
     filling: &mut Filling,
     open: &[Item],
     room: &[u64],
     apart: &[Vec<bool>],
-    precision: Precision,
-) {
+    precision: Precision<'_>,
+) -> Vec<f64> {
     let most = |item: &Item| f64::from(item.most.min(most_that_fits(room, &item.size)));
     let total: f64 = open.iter().map(|item| item.value * most(item)).sum();
     if total <= 0.0 {
-        return;
+        return Vec::new();
     }
     let scale = SCALE / total;
+    let start: Vec<f64> = precision.start.iter().map(|usd| usd * scale).collect();
     let sizes: Vec<Vec<i64>> = open.iter().map(|item| whole_sizes(&item.size)).collect();
     let items = open.iter().zip(&sizes).map(|(item, size)| knapsack::Item {
         value: whole(item.value * scale),
@@ -188,6 +210,7 @@ fn fill(
         above: whole(((precision.above - filling.value) * scale).clamp(0.0, 2.0 * SCALE)),
         tolerance: whole(precision.tolerance * scale).max(LEAST_TOLERANCE),
         renewed: precision.renewed,
+        start: &start,
         most_nodes: precision.most_nodes,
         meter: None,
     }
@@ -208,6 +231,7 @@ fn fill(
         }
     }
     filling.pods.sort_unstable();
+    found.prices.iter().map(|price| price / scale).collect()
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -225,8 +249,8 @@ fn whole_sizes(size: &[u64]) -> Vec<i64> {
     size.iter().map(whole).collect()
 }
 
-/// Leaves out dimensions in which no item takes a larger share than in another one.
-fn keep_binding(items: &mut [Item], room: &mut Vec<u64>) {
+/// Leaves out dimensions in which no item takes a larger share than in another one. Returns those that are left.
+fn keep_binding(items: &mut [Item], room: &mut Vec<u64>) -> Vec<usize> {
     let share = |item: &Item, k: usize, j: usize| u128::from(item.size[k]) * u128::from(room[j]);
     let covers = |j: usize, k: usize| {
         room[j] > 0
@@ -242,6 +266,7 @@ fn keep_binding(items: &mut [Item], room: &mut Vec<u64>) {
         item.size = kept.iter().map(|k| item.size[*k]).collect();
     }
     *room = kept.iter().map(|k| room[*k]).collect();
+    kept
 }
 
 /// How many pods of a size fit into the room.
@@ -342,6 +367,7 @@ mod tests {
                 tolerance: 0.0,
                 renewed: 3,
                 most_nodes: u64::MAX,
+                start: &[],
             };
             let found = best(&capacity, &services, &items, precision).map(|filling| filling.value);
             assert_eq!(

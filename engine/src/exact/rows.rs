@@ -1,10 +1,12 @@
 //! Rows of the master: what each stands for, its bounds, and the name of its multiplier in a certificate.
 
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Service};
+use crate::problem::Survive;
 
 /// A row of the master, with what it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
+    /// Pods of a service in a cell and those like it ([`alike`]), of which it is the first.
     Pods(usize, usize),
     Convexity(usize),
     SpotShare(usize),
@@ -18,12 +20,42 @@ pub(super) enum Kind {
     Count(Option<usize>),
 }
 
-/// Rows of the master in a fixed order.
-pub(super) fn kinds(fleet: &Fleet) -> Vec<Kind> {
+/// For each cell of the fleet the first of those that a service's rules do not tell from it. They have a row together: were its pods worth more
+/// in one than in another, it would go there alone, and lowering their worth to the other's makes no plan cheaper.
+pub(super) fn alike(fleet: &Fleet, service: &Service) -> Vec<usize> {
+    let tells_zones = service.max_skew.is_some()
+        || service.min_zones > 1
+        || service.survive == Survive::Zone
+        || service.volume_zones.iter().any(Option::is_some);
+    let tells_spot = service.spot_share_max < 1.0;
+    let is_like = |a: usize, b: usize| {
+        fleet.cluster_of_cell(a) == fleet.cluster_of_cell(b)
+            && (!tells_zones || a / 2 == b / 2)
+            && (!tells_spot || a % 2 == b % 2)
+    };
+    let first = |cell: usize| {
+        let before = service
+            .cells
+            .iter()
+            .copied()
+            .find(|other| is_like(*other, cell));
+        before
+            .filter(|_| service.cells.contains(&cell))
+            .unwrap_or(cell)
+    };
+    (0..2 * fleet.zones.len()).map(first).collect()
+}
+
+/// Rows of the master in a fixed order; cells [`alike`] share one.
+pub(super) fn kinds(fleet: &Fleet, alike: &[Vec<usize>]) -> Vec<Kind> {
     let mut kinds = Vec::new();
     for (s, service) in fleet.services.iter().enumerate() {
         kinds.push(Kind::Convexity(s));
-        kinds.extend(service.cells.iter().map(|cell| Kind::Pods(s, *cell)));
+        let cells = service
+            .cells
+            .iter()
+            .filter(|cell| alike[s][**cell] == **cell);
+        kinds.extend(cells.map(|cell| Kind::Pods(s, *cell)));
         if service.spot_share_max < 1.0 {
             kinds.push(Kind::SpotShare(s));
         }

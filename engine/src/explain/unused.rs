@@ -195,6 +195,7 @@ fn best_filling(fleet: &Fleet, plan: &Plan, leaf: &Leaf, offering: usize) -> exa
             tolerance: 0.0,
             renewed: 10,
             most_nodes: MOST_SEARCHED,
+            start: &[],
         },
     )
     .unwrap_or_default()

@@ -12,6 +12,8 @@ struct Owned {
     values: Vec<i64>,
     most: Vec<u32>,
     apart: Vec<Vec<bool>>,
+    /// Prices to search from; every other one has none.
+    start: Vec<f64>,
 }
 
 impl Owned {
@@ -37,7 +39,15 @@ impl Owned {
             let shut = random.random_bool(0.15);
             (apart[a][b], apart[b][a]) = (shut, shut);
         }
+        let known = if seed.is_multiple_of(2) {
+            dimensions
+        } else {
+            0
+        };
+        let price = |_| UNIT as f64 * random.random_range(0.0..3.0);
+        let start = (0..known).map(price).collect();
         Self {
+            start,
             capacity,
             sizes,
             values,
@@ -63,6 +73,7 @@ impl Owned {
             above,
             renewed: u32::try_from(self.sizes.len() / 2).unwrap(),
             tolerance,
+            start: &self.start,
             most_nodes,
             meter: None,
         }

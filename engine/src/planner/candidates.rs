@@ -389,6 +389,12 @@ impl<'a> Table<'a> {
             .zip(meter.seconds_left())
             .map(|(before, left)| before - left);
         best = better(best, root);
+        // What was about to be proved may not have been.
+        let fluid = exact.relaxation.fluid.as_ref();
+        let known = best.as_ref().map(|(proven, _)| *proven);
+        if let Some((leaf, _)) = fluid.filter(|(_, about)| known.is_none_or(|usd| usd < *about)) {
+            best = better(best, self.valued(vec![leaf.clone()]));
+        }
         if exact.relaxation.infeasible || !meter.goes_on() {
             return best;
         }

@@ -445,6 +445,7 @@ impl<'g> Pricing<'g> {
             above: self.prices[bin],
             renewed: 0,
             tolerance: as_units(effort.tolerance * as_f64(self.prices[bin])).max(LEAST_TOLERANCE),
+            start: &[],
             most_nodes: effort.most_nodes,
             meter: Some(self.meter),
         }
