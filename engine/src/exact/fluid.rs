@@ -9,7 +9,7 @@ use highs::{ColProblem, HighsModelStatus, Model, Row, Sense};
 use super::column::Column;
 use super::floors::Floors;
 use super::generate::improving_columns;
-use super::master::{Centre, Choice, Master};
+use super::master::{Centre, Choice, Master, limit_time};
 use super::rows::{Kind, bounds, scale};
 use crate::fleet::Fleet;
 use crate::limits::Meter;
@@ -18,19 +18,20 @@ use crate::limits::Meter;
 const MOST_ROUNDS: usize = 60;
 /// Rounds end where columns improve by less than this share of the objective.
 const ENOUGH: f64 = 1e-3;
+
 /// Duals of the master's rows by which no new node is worth more than its price, about the best such. The columns of services that it comes to
 /// are added to the master. `None` where HiGHS fails or the clock ends it first.
 pub(super) fn relax(fleet: &Fleet, master: &mut Master, meter: &Meter) -> Option<Centre> {
     let floors = Floors::none(fleet);
     let programme = Programme::new(fleet, master, &floors);
     let (mut model, rows) = programme.model(master)?;
-    let mut best: Option<Centre> = None;
+    let (mut best, mut first_asked_at): (Option<Centre>, _) = (None, None);
     for _ in 0..MOST_ROUNDS {
-        if let Some(left) = meter.seconds_left() {
-            // HiGHS counts from when the programme was first solved.
-            model.set_option("time_limit", left.max(0.0));
-        }
+        limit_time(&mut model, &mut first_asked_at, meter);
         let solved = model.try_solve().ok()?;
+        if solved.status() == HighsModelStatus::ReachedTimeLimit {
+            meter.cut();
+        }
         if solved.status() != HighsModelStatus::Optimal {
             break;
         }

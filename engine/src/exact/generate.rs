@@ -205,7 +205,7 @@ pub(super) fn lower(
         let value = columns
             .iter()
             .fold(master.value(rows), |value, (_, by)| value - by);
-        // Where time runs out, what was known before is not as close, but known.
+        // The first care finds patterns in haste, and bounds little. Where time runs out, what was known before is not as close, but known.
         let mut least = f64::INFINITY;
         for care in effort.pricing.iter().skip(1) {
             let priced = pricing.priced(&new, *care, &mut known, meter);

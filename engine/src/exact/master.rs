@@ -254,11 +254,7 @@ impl<'a> Master<'a> {
     /// Solves the linear programme; `None` when HiGHS fails, or the clock ends it.
     pub(crate) fn relax(&mut self, meter: &Meter) -> Option<Relaxed> {
         let mut model = self.model.take()?;
-        if let (Some(left), Some(clock)) = (meter.seconds_left(), meter.clock_seconds()) {
-            // HiGHS counts from when it was first asked.
-            let first = *self.first_asked_at.get_or_insert(clock);
-            model.set_option("time_limit", first - clock + left.max(0.0));
-        }
+        limit_time(&mut model, &mut self.first_asked_at, meter);
         // Primal where only columns came, dual where bounds changed.
         model.set_option("simplex_strategy", 0);
         let solved = model.try_solve().ok()?;
@@ -536,5 +532,13 @@ impl<'a> Master<'a> {
             entries.push((*row, 1.0));
         }
         (cost, entries)
+    }
+}
+
+/// Ends HiGHS with the meter's seconds. It counts from when a model was first asked, which is kept here as what the caller's clock showed then.
+pub(super) fn limit_time(model: &mut Model, first_asked_at: &mut Option<f64>, meter: &Meter) {
+    if let (Some(left), Some(clock)) = (meter.seconds_left(), meter.clock_seconds()) {
+        let first = *first_asked_at.get_or_insert(clock);
+        model.set_option("time_limit", first - clock + left.max(0.0));
     }
 }
