@@ -165,6 +165,22 @@ impl<'a, T: Number> Ansatz<'a, T> {
         Ok(State::new(self.cost, psi, self.isa))
     }
 
+    /// The state that the given angles prepare, and its expectation, summed up in the last pass.
+    pub(crate) fn evolve_and_mean(
+        &self,
+        angles: &Angles,
+        limits: &Limits,
+    ) -> Result<(Amplitudes<T>, f64), Error> {
+        let circuit = self.circuit(layers(angles));
+        let (plans, last) = self.plans(angles.depth());
+        let mut psi = self.memory();
+        self.run(&circuit, &plans, &mut psi, limits)?;
+        self.spend(limits, angles.depth())?;
+        let center = self.cost.mean();
+        let mean = circuit.run(&last, self.source(plans.len()), &mut psi, Some(center));
+        Ok((psi, center + self.copies() * mean))
+    }
+
     /// The objective at the given angles. The expectation is summed up in the last pass, without keeping the state.
     ///
     /// # Errors
@@ -252,7 +268,7 @@ impl<'a, T: Number> Ansatz<'a, T> {
         let depth = circuit.angles.len();
         for (at, plan) in plans.iter().enumerate() {
             self.spend(limits, depth)?;
-            circuit.run(plan, self.source(at), psi);
+            circuit.run(plan, self.source(at), psi, None);
         }
         Ok(())
     }

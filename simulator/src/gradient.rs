@@ -35,21 +35,21 @@ impl<T: Number> Ansatz<'_, T> {
     ) -> Result<Gradient, Error> {
         objective.check()?;
         self.admit(angles, self.estimate(angles.depth()).gradient_bytes)?;
-        let state = self.evolve(angles, limits)?;
-        let value = state.objective(objective)?;
-        let (weight, share) = match objective {
+        let (psi, value, weight, share) = match objective {
             Objective::Expectation => {
+                let (psi, value) = self.evolve_and_mean(angles, limits)?;
                 let (ceiling, center) = (f64::INFINITY, value);
-                (Weight { ceiling, center }, 1.0)
+                (psi, value, Weight { ceiling, center }, 1.0)
             }
             Objective::CVaR(alpha) => {
-                let quantile = state.quantile(alpha)?;
+                let state = self.evolve(angles, limits)?;
+                let (value, quantile) = (state.objective(objective)?, state.quantile(alpha)?);
                 let (ceiling, center) = (quantile, quantile);
-                (Weight { ceiling, center }, alpha)
+                let psi = state.into_amplitudes();
+                (psi, value, Weight { ceiling, center }, alpha)
             }
         };
-        let mut gradient =
-            self.sweep_back(state.into_amplitudes(), weight, value, angles, limits)?;
+        let mut gradient = self.sweep_back(psi, weight, value, angles, limits)?;
         // At the end: 1/α overflows where α is tiny, and λ is zero there.
         let slopes = gradient.gamma.iter_mut().chain(&mut gradient.beta);
         slopes.for_each(|slope| *slope /= share);

@@ -15,6 +15,8 @@ const HIGH_TILE: [usize; 2] = [1 << 18, 1 << 19];
 const BLOCK: usize = 1 << 15;
 /// Bytes of one array's row that a high tile should have at least, and those that it must have: two cache lines and one.
 const ROW: [usize; 2] = [128, 64];
+/// Bytes of such a row down to which a high tile takes rows from the low one.
+const SHARED_ROW: usize = 256;
 /// Bytes of such a row where only one line of each would fit into L2, and most bytes of the tile: of thousands of rows, each on a page of
 /// its own, looking up the page takes longer than bringing several lines to a tile that only L3 holds.
 const WIDE_ROW: usize = 512;
@@ -83,7 +85,19 @@ impl Layout {
             (end, HIGH_TILE[1] / 2 / row / tiles)
         });
         let fits = |&&(end, most): &&(usize, usize)| all / product(&levels[..end]) <= most;
-        let &(end, most) = cut.iter().find(fits).unwrap_or(&cut[0]);
+        let &(longest, most) = cut.iter().find(fits).unwrap_or(&cut[0]);
+        // Of what two groups can share, the low one takes a block, and more only where rows above it would become narrow: a high tile of
+        // few rows is too small for what it takes to begin with it.
+        let balanced = |&end: &usize| {
+            let low = product(&levels[..end]);
+            low * amplitude >= BLOCK && all / low <= HIGH_TILE[0] / (2 * SHARED_ROW * tiles)
+        };
+        let end = if longest < levels.len() {
+            let ends = column_axes + 1..longest;
+            ends.into_iter().find(balanced).unwrap_or(longest)
+        } else {
+            longest
+        };
         let low = (columns, Some(column_axes));
         let mut groups = vec![Group::new::<T>(
             levels,

@@ -224,8 +224,14 @@ impl<T: Number> Circuit<'_, T> {
             .collect()
     }
 
-    /// Carries out a pass.
-    pub(crate) fn run(&self, plan: &Plan, from: From, psi: &mut Amplitudes<T>) {
+    /// Carries out a pass. Where `center` is given, which only the last pass may be, ⟨C⟩ − center is summed up on the way.
+    pub(crate) fn run(
+        &self,
+        plan: &Plan,
+        from: From,
+        psi: &mut Amplitudes<T>,
+        center: Option<f64>,
+    ) -> f64 {
         let pass = self.pass(plan);
         let jobs = self.jobs(pass.group, from, psi);
         let (group, in_place) = (pass.group, pass.group.is_contiguous());
@@ -233,7 +239,7 @@ impl<T: Number> Circuit<'_, T> {
             to: !in_place,
             back: !in_place,
         };
-        self.work(&pass, jobs, |scratch, mut job| {
+        let means = self.work(&pass, jobs, |scratch, mut job| {
             let Scratch { tiles, buffers } = scratch;
             let places = pass.places(&mut job);
             if !in_place && let From::Memory = from {
@@ -245,15 +251,18 @@ impl<T: Number> Circuit<'_, T> {
                 .collect();
             pass.fill(from, &places, &mut working);
             pass.apply(&places, &mut working, buffers, on_the_way);
+            let mean = center.map(|center| pass.mean(&places, &working, buffers, center));
             if !in_place {
                 for (part, [state, _]) in job.parts().zip(tiles) {
                     state.scatter(pass.isa, group, &mut part.views, pass.last_turn());
                 }
             }
+            mean
         });
+        means.into_iter().flatten().sum()
     }
 
-    /// Carries out the last pass for ⟨C⟩ − center alone: the state is not written back.
+    /// Carries out the last pass for ⟨C⟩ − center alone: the state is not kept.
     pub(crate) fn run_mean(
         &self,
         plan: &Plan,

@@ -1,6 +1,6 @@
 //! The operations that carry out a mixer on a tile: worked out once a circuit, and applied at every layer's angle.
 
-use crate::kernels::{InstructionSet, Number, PAIR, TileMut, Turn};
+use crate::kernels::{InstructionSet, Number, TileMut, Turn};
 use crate::layout::Layout;
 use crate::mixer::{AxisMixer, Lattice, Matrix};
 
@@ -13,8 +13,6 @@ pub(crate) enum Step<T> {
     TurnLanes { lanes: u32, qubits: usize },
     /// `e^{-2iβ|w⟩⟨w|}`.
     Reflect { stride: usize, w: Vec<f64> },
-    /// The same on two neighbouring axes, the lower one with the given stride.
-    ReflectPair { stride: usize, w: [Vec<f64>; 2] },
     /// The same on an axis that begins with lane bits.
     ReflectLanes { bits: (u32, u32), w: Vec<T> },
     /// `e^{-iβB}` of one of the group's lattices, given by its number.
@@ -31,7 +29,6 @@ impl<T: Number> Step<T> {
             Self::Turn { qubits, stride } => stride << qubits,
             Self::TurnLanes { qubits, .. } => T::LANES << qubits,
             Self::Reflect { stride, w } => stride * w.len(),
-            Self::ReflectPair { stride, w } => stride * w[0].len() * w[1].len(),
             Self::ReflectLanes { w, .. } => w.len(),
             Self::Multiply { .. } => length,
         };
@@ -51,9 +48,6 @@ impl<T: Number> Step<T> {
             &Self::TurnLanes { lanes, qubits: 2 } => isa.turn_lanes2(re, im, lanes, turn),
             &Self::TurnLanes { lanes, .. } => isa.turn_lanes3(re, im, lanes, turn),
             Self::Reflect { stride, w } => isa.reflect(re, im, *stride, w, beta.reflection),
-            Self::ReflectPair { stride, w } => {
-                isa.reflect_pair(re, im, *stride, [&w[0], &w[1]], beta.reflection);
-            }
             Self::ReflectLanes { bits, w } => isa.reflect_lanes(re, im, *bits, w, beta.reflection),
             &Self::Multiply { stride, lattice } => {
                 let Matrices { d, exponential, .. } = &beta.lattices[lattice];
@@ -81,15 +75,10 @@ impl<T: Number> Step<T> {
                 };
             }
             Self::Reflect { stride, w } => {
-                2.0 * isa.overlap_reflect(states.0, states.1, *stride, w)
-            }
-            Self::ReflectPair { stride, w } => {
-                let above = stride * w[0].len();
-                let overlap = |stride, w| isa.overlap_reflect(states.0, states.1, stride, w);
-                2.0 * (overlap(*stride, &w[0]) + overlap(above, &w[1]))
+                return 2.0 * isa.undo_reflect(psi, lambda, *stride, w, beta.reflection);
             }
             Self::ReflectLanes { bits, w } => {
-                2.0 * isa.overlap_reflect_lanes(states.0, states.1, *bits, w)
+                return 2.0 * isa.undo_reflect_lanes(psi, lambda, *bits, w, beta.reflection);
             }
             &Self::Multiply { stride, lattice } => {
                 let Matrices { d, own, .. } = &beta.lattices[lattice];
@@ -294,20 +283,6 @@ fn steps<T: Number>(axes: &[Axis], lattices: &mut Vec<Lattice>) -> Steps<T> {
                 }),
             ) if *qubits < 4 && stride == *lowest << *qubits => {
                 *qubits += 1;
-            }
-            (
-                AxisMixer::Projector(high),
-                Some(Step::Reflect {
-                    stride: lowest,
-                    w: low,
-                }),
-            ) if stride == *lowest * low.len() && low.len() * high.len() <= PAIR => {
-                let (stride, low) = (*lowest, std::mem::take(low));
-                steps.pop();
-                steps.push(Step::ReflectPair {
-                    stride,
-                    w: [low, high.clone()],
-                });
             }
             _ => steps.push(step(mixer, stride, lattices)),
         }

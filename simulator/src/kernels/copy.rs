@@ -18,9 +18,12 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    /// Where one row after the other stands.
     #[inline(always)]
-    fn at(self, row: usize) -> usize {
-        row / self.block * self.block_pitch + row % self.block * self.pitch
+    fn places(self) -> impl Iterator<Item = usize> {
+        (0..)
+            .step_by(self.block_pitch)
+            .flat_map(move |block| (0..self.block).map(move |row| block + row * self.pitch))
     }
 }
 
@@ -28,16 +31,55 @@ impl Rows {
 #[inline(always)]
 pub(crate) fn gather<V: Vector>(from: ArrayView2<'_, V::Real>, to: &mut [V::Real], rows: Rows) {
     let width = from.ncols();
-    let whole = width - width % V::Real::LANES;
-    for (row, from) in from.outer_iter().enumerate() {
-        let (Some(from), to) = (from.to_slice(), &mut to[rows.at(row)..][..rows.pitch]) else {
+    let zero = V::splat(V::Real::default());
+    for (from, at) in from.outer_iter().zip(rows.places()) {
+        let (Some(from), to) = (from.to_slice(), &mut to[at..][..rows.pitch]) else {
             continue;
         };
-        for at in (0..whole).step_by(V::Real::LANES) {
-            V::load(from, at).store(to, at);
+        for at in (width - width % V::Real::LANES..rows.pitch).step_by(V::Real::LANES) {
+            zero.store(to, at);
         }
-        to[whole..width].copy_from_slice(&from[whole..]);
-        to[width..].fill(V::Real::default());
+        copy_row::<V>(from, &mut to[..width]);
+    }
+}
+
+/// Copies a row of any length: where its end does not fill a vector, the last one overlaps the one before. A call that copies a few
+/// numbers would take longer than all else.
+#[inline(always)]
+fn copy_row<V: Vector>(from: &[V::Real], to: &mut [V::Real]) {
+    let width = to.len();
+    if width < V::Real::LANES {
+        return copy_short(from, to);
+    }
+    for at in (0..=width - V::Real::LANES).step_by(V::Real::LANES) {
+        V::load(from, at).store(to, at);
+    }
+    if !width.is_multiple_of(V::Real::LANES) {
+        let last = width - V::Real::LANES;
+        V::load(from, last).store(to, last);
+    }
+}
+
+/// The same below one vector.
+#[inline(always)]
+fn copy_short<T: Number>(from: &[T], to: &mut [T]) {
+    match to.len() {
+        8.. => copy_ends::<T, 8>(from, to),
+        4.. => copy_ends::<T, 4>(from, to),
+        2.. => copy_ends::<T, 2>(from, to),
+        1.. => copy_ends::<T, 1>(from, to),
+        0 => {}
+    }
+}
+
+/// Copies the first and the last N numbers.
+#[inline(always)]
+fn copy_ends<T: Number, const N: usize>(from: &[T], to: &mut [T]) {
+    let last = to.len() - N;
+    for at in [0, last] {
+        let mut some = [T::default(); N];
+        some.copy_from_slice(&from[at..at + N]);
+        to[at..at + N].copy_from_slice(&some);
     }
 }
 
@@ -45,15 +87,10 @@ pub(crate) fn gather<V: Vector>(from: ArrayView2<'_, V::Real>, to: &mut [V::Real
 #[inline(always)]
 pub(crate) fn scatter<V: Vector>(from: &[V::Real], rows: Rows, mut to: ArrayViewMut2<'_, V::Real>) {
     let width = to.ncols();
-    let whole = width - width % V::Real::LANES;
-    for (row, mut to) in to.outer_iter_mut().enumerate() {
-        let (Some(to), from) = (to.as_slice_mut(), &from[rows.at(row)..][..width]) else {
-            continue;
-        };
-        for at in (0..whole).step_by(V::Real::LANES) {
-            V::load(from, at).store(to, at);
+    for (mut to, at) in to.outer_iter_mut().zip(rows.places()) {
+        if let Some(to) = to.as_slice_mut() {
+            copy_row::<V>(&from[at..][..width], to);
         }
-        to[whole..].copy_from_slice(&from[whole..]);
     }
 }
 
@@ -69,10 +106,10 @@ pub(crate) fn gather_turned<V: Vector, const N: usize>(
     let by = Factors::<V::Part>::new(turn);
     let (part, width) = (from.0.nrows() / N, from.0.ncols());
     let stride = part / rows.block * rows.block_pitch;
-    for row in 0..part {
+    for (row, at) in (0..part).zip(rows.places()) {
         let row_of = |list, j: usize| row_of(list, row + j * part, width);
         let from = [&from.0, &from.1].map(|list| std::array::from_fn(|j| row_of(list, j)));
-        gather_rows::<V::Part, N>(by, from, (&mut *re, &mut *im), stride, rows.at(row));
+        gather_rows::<V::Part, N>(by, from, (&mut *re, &mut *im), stride, at);
     }
 }
 
@@ -113,7 +150,7 @@ fn move_half<P: Pack, const N: usize, const ODD: bool>(
     for at in (0..from[0].len()).step_by(P::LANES) {
         let mut half = [P::splat(P::Real::default()); N];
         unrolled!(j < N, { half[j] = P::load(from[j], at) });
-        turn_column::<P, N, ODD>(by, &mut half);
+        turn_column::<P, N, ODD>(by, &mut half, &mut ());
         unrolled!(j < N, { half[j].store(to[j], at) });
     }
 }
@@ -140,12 +177,12 @@ pub(crate) fn scatter_turned<V: Vector, const N: usize>(
     let mut parts_im = to_im.axis_chunks_iter_mut(Axis(0), part);
     let mut parts_re: [_; N] = std::array::from_fn(|_| parts_re.next());
     let mut parts_im: [_; N] = std::array::from_fn(|_| parts_im.next());
-    for row in 0..part {
+    for (row, at) in (0..part).zip(rows.places()) {
         let to = [
             rows_of_mut::<_, N>(&mut parts_re, row, width),
             rows_of_mut::<_, N>(&mut parts_im, row, width),
         ];
-        scatter_rows::<V::Part, N>(by, (re, im), to, stride, rows.at(row));
+        scatter_rows::<V::Part, N>(by, (re, im), to, stride, at);
     }
 }
 
@@ -190,24 +227,26 @@ pub(crate) fn transpose<V: Vector>(
     to: &mut [V::Real],
     to_pitch: usize,
 ) {
+    if rows < SQUARE || columns < SQUARE {
+        for i in 0..rows {
+            for j in 0..columns {
+                to[j * to_pitch + i] = from[i * pitch + j];
+            }
+        }
+        return;
+    }
+    // The last squares overlap those before.
     for row in (0..rows).step_by(SQUARE) {
+        let row = row.min(rows - SQUARE);
         for column in (0..columns).step_by(SQUARE) {
-            let (height, width) = (SQUARE.min(rows - row), SQUARE.min(columns - column));
-            if height == SQUARE && width == SQUARE {
-                let mut square = [[V::Real::default(); SQUARE]; SQUARE];
-                for (i, square) in square.iter_mut().enumerate() {
-                    square.copy_from_slice(&from[(row + i) * pitch + column..][..SQUARE]);
-                }
-                for j in 0..SQUARE {
-                    let turned: [V::Real; SQUARE] = std::array::from_fn(|i| square[i][j]);
-                    to[(column + j) * to_pitch + row..][..SQUARE].copy_from_slice(&turned);
-                }
-            } else {
-                for i in row..row + height {
-                    for j in column..column + width {
-                        to[j * to_pitch + i] = from[i * pitch + j];
-                    }
-                }
+            let column = column.min(columns - SQUARE);
+            let mut square = [[V::Real::default(); SQUARE]; SQUARE];
+            for (i, square) in square.iter_mut().enumerate() {
+                square.copy_from_slice(&from[(row + i) * pitch + column..][..SQUARE]);
+            }
+            for j in 0..SQUARE {
+                let turned: [V::Real; SQUARE] = std::array::from_fn(|i| square[i][j]);
+                to[(column + j) * to_pitch + row..][..SQUARE].copy_from_slice(&turned);
             }
         }
     }

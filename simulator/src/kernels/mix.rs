@@ -73,15 +73,8 @@ impl<P: Pack> Factors<P> {
         }
     }
 
-    /// Turns two qubits. `X₁ + X₂` takes the amplitudes of 00 and 11 to those of 01 and 10 and does not see their differences. So only the
-    /// two sums turn, by 2β, and every amplitude moves by half of what its sum does.
-    #[inline(always)]
-    fn two(self, real: bool, [a, b, c, d]: [P; 4]) -> [P; 4] {
-        let (ends, middle) = self.moves(real, a.add(d), b.add(c));
-        [a.add(ends), b.add(middle), c.add(middle), d.add(ends)]
-    }
-
-    /// By how much two sums move their amplitudes.
+    /// By how much the two sums of two qubits move their amplitudes. `X₁ + X₂` takes the amplitudes of 00 and 11 to those of 01 and 10 and does
+    /// not see their differences. So only the sums turn, by 2β, and every amplitude moves by half of what its sum does.
     #[inline(always)]
     fn moves(self, real: bool, ends: P, middle: P) -> (P, P) {
         let (x, y) = (self.own.mul(ends), self.own.mul(middle));
@@ -193,9 +186,21 @@ fn turn_half<P: Pack, const N: usize, const ODD: bool>(
     for at in (0..rows[0].len()).step_by(P::LANES) {
         let mut half = [by.sin; N];
         unrolled!(j < N, { half[j] = P::load(rows[j], at) });
-        turn_column::<P, N, ODD>(by, &mut half);
+        turn_column::<P, N, ODD>(by, &mut half, &mut ());
         unrolled!(j < N, { half[j].store(rows[j], at) });
     }
+}
+
+/// What is to be done with the sums that turns move, before they do: those of 00 and 11 and of 01 and 10, or the two amplitudes of the
+/// last of an odd number of qubits. Each is given by the number of its pair of qubits and its lowest index.
+pub(super) trait Watch<P> {
+    fn see(&mut self, pair: usize, j: usize, real: bool, ends: P, middle: P);
+}
+
+/// Nothing.
+impl<P> Watch<P> for () {
+    #[inline(always)]
+    fn see(&mut self, _: usize, _: usize, _: bool, _: P, _: P) {}
 }
 
 /// Turns one half of the N amplitudes of a column by all log2 N qubits, two at a time.
@@ -203,22 +208,31 @@ fn turn_half<P: Pack, const N: usize, const ODD: bool>(
 pub(super) fn turn_column<P: Pack, const N: usize, const ODD: bool>(
     by: Factors<P>,
     half: &mut [P; N],
+    watch: &mut impl Watch<P>,
 ) {
-    unrolled!(pair < N.ilog2() as usize / 2, {
+    let pairs = N.ilog2() as usize / 2;
+    unrolled!(pair < pairs, {
         let (a, b) = (1 << (2 * pair), 2 << (2 * pair));
         unrolled!(j < N, {
             if j & (a | b) == 0 {
-                let column = [half[j], half[j | a], half[j | b], half[j | a | b]];
-                [half[j], half[j | a], half[j | b], half[j | a | b]] =
-                    by.two(is_real::<ODD>(j), column);
+                let real = is_real::<ODD>(j);
+                let ends = half[j].add(half[j | a | b]);
+                let middle = half[j | a].add(half[j | b]);
+                watch.see(pair, j, real, ends, middle);
+                let (ends, middle) = by.moves(real, ends, middle);
+                half[j] = half[j].add(ends);
+                half[j | a] = half[j | a].add(middle);
+                half[j | b] = half[j | b].add(middle);
+                half[j | a | b] = half[j | a | b].add(ends);
             }
         });
     });
     if N.ilog2() % 2 == 1 {
         unrolled!(j < N, {
             if j < N / 2 {
-                let column = [half[j], half[j | (N / 2)]];
-                [half[j], half[j | (N / 2)]] = by.one(is_real::<ODD>(j), column);
+                let (real, column) = (is_real::<ODD>(j), [half[j], half[j | (N / 2)]]);
+                watch.see(pairs, j, real, column[0], column[1]);
+                [half[j], half[j | (N / 2)]] = by.one(real, column);
             }
         });
     }
@@ -241,117 +255,169 @@ pub(crate) fn turn_lanes<V: Vector, const N: usize>(
 
 /// Turns the N vectors of two short slices, at lane bits and by all log2 N qubits.
 #[inline(always)]
-pub(super) fn turn_lanes_at<V: Vector, const N: usize>(
+fn turn_lanes_at<V: Vector, const N: usize>(
     (by, above): (Factors<V>, Factors<V::Part>),
     (re, im): TileMut<V::Real>,
     lanes: u32,
 ) {
     let stride = V::Real::LANES;
-    let all = lanes == (1 << V::Real::LANE_BITS) - 1;
-    // Of three lane bits the last one makes two with the first qubit above.
-    if !all || V::Real::LANE_BITS.is_multiple_of(2) || N == 1 {
+    let mut tile = (&mut re[..N * stride], &mut im[..N * stride]);
+    if !crosses::<V, N>(lanes) {
         unrolled!(j < N, {
-            let at = j * stride;
-            let (x, y) = by.lanes(lanes, (V::load(re, at), V::load(im, at)));
-            x.store(re, at);
-            y.store(im, at);
+            let z = by.lanes(lanes, load(&tile, j * stride), &mut ());
+            store(z, &mut tile, j * stride);
         });
-        return turn_above::<V, N>(above, (re, im), stride);
+        if N > 1 {
+            for at in (0..stride).step_by(V::Part::LANES) {
+                turn_pack::<V::Part, N>(above, &mut tile, (at, stride), [&mut (), &mut ()]);
+            }
+        }
+        return;
     }
     unrolled!(pair < N / 2, {
-        let (here, there) = (2 * pair * stride, (2 * pair + 1) * stride);
-        let near = by.lane_pairs((V::load(re, here), V::load(im, here)));
-        let far = by.lane_pairs((V::load(re, there), V::load(im, there)));
-        let [(x, y), (a, b)] = by.crossed(V::Real::LANE_BITS - 1, [near, far]);
-        x.store(re, here);
-        y.store(im, here);
-        a.store(re, there);
-        b.store(im, there);
+        let at = [2 * pair * stride, (2 * pair + 1) * stride];
+        by.two_vectors(&mut tile, at, [&mut (), &mut ()]);
     });
-    for row in [0, stride] {
-        let part = (&mut re[row..], &mut im[row..]);
+    for at in (0..2 * stride).step_by(V::Part::LANES) {
+        let (place, nothing) = ((at, 2 * stride), [&mut (), &mut ()]);
         match N {
-            8 => turn_rows::<V::Part, 4>(above, part, 2 * stride, 0..stride),
-            4 => turn_rows::<V::Part, 2>(above, part, 2 * stride, 0..stride),
+            8 => turn_pack::<V::Part, 4>(above, &mut tile, place, nothing),
+            4 => turn_pack::<V::Part, 2>(above, &mut tile, place, nothing),
             _ => {}
         }
     }
 }
 
+/// Whether the last lane bit makes two with the first qubit above: where all lane bits are turned, and their number is odd.
 #[inline(always)]
-fn turn_above<V: Vector, const N: usize>(
-    above: Factors<V::Part>,
-    tile: TileMut<V::Real>,
-    stride: usize,
+pub(super) fn crosses<V: Vector, const N: usize>(lanes: u32) -> bool {
+    let all = lanes == (1 << V::Real::LANE_BITS) - 1;
+    all && V::Real::LANE_BITS % 2 == 1 && N > 1
+}
+
+/// Turns log2 N qubits on one pack of columns of a short tile.
+#[inline(always)]
+pub(super) fn turn_pack<P: Pack, const N: usize>(
+    by: Factors<P>,
+    tile: &mut TileMut<P::Real>,
+    (at, stride): (usize, usize),
+    [watch_even, watch_odd]: [&mut impl Watch<P>; 2],
 ) {
-    if N > 1 {
-        turn_rows::<V::Part, N>(above, tile, stride, 0..stride);
-    }
+    let (mut even, mut odd) = ([by.sin; N], [by.sin; N]);
+    unrolled!(j < N, {
+        (even[j], odd[j]) = in_halves(j, load(tile, at + j * stride));
+    });
+    turn_column::<P, N, false>(by, &mut even, watch_even);
+    turn_column::<P, N, true>(by, &mut odd, watch_odd);
+    unrolled!(j < N, {
+        store(in_halves(j, (even[j], odd[j])), tile, at + j * stride);
+    });
+}
+
+/// Of real and imaginary part at index `j` what is in the even half and what is in the odd one, or the reverse.
+#[inline(always)]
+fn in_halves<P>(j: usize, (x, y): (P, P)) -> (P, P) {
+    if is_real::<false>(j) { (x, y) } else { (y, x) }
+}
+
+#[inline(always)]
+pub(super) fn load<P: Pack>(tile: &TileMut<P::Real>, at: usize) -> (P, P) {
+    (P::load(tile.0, at), P::load(tile.1, at))
+}
+
+#[inline(always)]
+pub(super) fn store<P: Pack>((x, y): (P, P), tile: &mut TileMut<P::Real>, at: usize) {
+    x.store(tile.0, at);
+    y.store(tile.1, at);
+}
+
+/// What is to be done with a vector and the sum of its neighbours at one lane bit or two, before the turn.
+pub(super) trait WatchLanes<V> {
+    fn see(&mut self, own: (V, V), neighbours: (V, V));
+}
+
+/// Nothing.
+impl<V> WatchLanes<V> for () {
+    #[inline(always)]
+    fn see(&mut self, _: (V, V), _: (V, V)) {}
 }
 
 impl<V: Vector> Factors<V> {
     /// Turns the qubits at the lane bits in `lanes`, two at a time where those are all.
     #[inline(always)]
-    fn lanes(self, lanes: u32, (mut x, mut y): (V, V)) -> (V, V) {
+    pub(super) fn lanes(self, lanes: u32, mut z: (V, V), watch: &mut impl WatchLanes<V>) -> (V, V) {
         if lanes == (1 << V::Real::LANE_BITS) - 1 {
-            (x, y) = self.lane_pairs((x, y));
+            z = self.lane_pairs(z, watch);
             if V::Real::LANE_BITS % 2 == 1 {
-                (x, y) = self.lane(V::Real::LANE_BITS - 1, (x, y));
+                z = self.lane(V::Real::LANE_BITS - 1, z, watch);
             }
-            return (x, y);
+            return z;
         }
         unrolled!(bit < V::Real::LANE_BITS as usize, {
             if lanes & (1 << bit) != 0 {
-                (x, y) = self.lane(bit as u32, (x, y));
+                z = self.lane(bit as u32, z, watch);
             }
         });
-        (x, y)
+        z
     }
 
     /// Turns the qubits at all lane bits, but for the last of an odd number of them.
     #[inline(always)]
-    fn lane_pairs(self, (mut x, mut y): (V, V)) -> (V, V) {
+    fn lane_pairs(self, mut z: (V, V), watch: &mut impl WatchLanes<V>) -> (V, V) {
         unrolled!(pair < V::Real::LANE_BITS as usize / 2, {
-            (x, y) = self.lane_pair(2 * pair as u32, (x, y));
+            z = self.lane_pair(2 * pair as u32, z, watch);
         });
-        (x, y)
+        z
     }
 
     /// Turns the qubit at a lane bit.
     #[inline(always)]
-    fn lane(self, bit: u32, (x, y): (V, V)) -> (V, V) {
+    fn lane(self, bit: u32, (x, y): (V, V), watch: &mut impl WatchLanes<V>) -> (V, V) {
         let (a, b) = (x.swap(bit), y.swap(bit));
+        watch.see((x, y), (a, b));
         (
             self.sin.mul_add(b, self.cos.mul(x)),
             self.sin.neg_mul_add(a, self.cos.mul(y)),
         )
     }
 
-    /// Turns the qubits at a lane bit and the next one, as [`Self::two`] does.
+    /// Turns the qubits at a lane bit and the next one, as [`turn_column`] does.
     #[inline(always)]
-    fn lane_pair(self, bit: u32, (x, y): (V, V)) -> (V, V) {
+    fn lane_pair(self, bit: u32, (x, y): (V, V), watch: &mut impl WatchLanes<V>) -> (V, V) {
         let (re, im) = (
             x.add(x.swap(bit).swap(bit + 1)),
             y.add(y.swap(bit).swap(bit + 1)),
         );
+        let neighbours = (re.swap(bit), im.swap(bit));
+        watch.see((x, y), neighbours);
         (
-            x.add(self.move_re(re, im.swap(bit))),
-            y.add(self.move_im(im, re.swap(bit))),
+            x.add(self.move_re(re, neighbours.1)),
+            y.add(self.move_im(im, neighbours.0)),
         )
     }
 
-    /// Turns the qubit at a lane bit and the one above that tells two vectors apart.
+    /// Turns the qubits at all lane bits and the one above on two vectors.
     #[inline(always)]
-    fn crossed(self, bit: u32, [(x, y), (a, b)]: [(V, V); 2]) -> [(V, V); 2] {
+    pub(super) fn two_vectors(
+        self,
+        tile: &mut TileMut<V::Real>,
+        at: [usize; 2],
+        [near, far]: [&mut impl WatchLanes<V>; 2],
+    ) {
+        let (x, y) = self.lane_pairs(load(tile, at[0]), near);
+        let (a, b) = self.lane_pairs(load(tile, at[1]), far);
+        let bit = V::Real::LANE_BITS - 1;
         let (re, im) = (x.add(a.swap(bit)), y.add(b.swap(bit)));
+        let neighbours = (re.swap(bit), im.swap(bit));
+        near.see((x, y), neighbours);
+        far.see((a, b), (re, im));
         let by = (
-            self.move_re(re, im.swap(bit)),
-            self.move_im(im, re.swap(bit)),
+            self.move_re(re, neighbours.1),
+            self.move_im(im, neighbours.0),
         );
-        [
-            (x.add(by.0), y.add(by.1)),
-            (a.add(by.0.swap(bit)), b.add(by.1.swap(bit))),
-        ]
+        store((x.add(by.0), y.add(by.1)), tile, at[0]);
+        let by = (by.0.swap(bit), by.1.swap(bit));
+        store((a.add(by.0), b.add(by.1)), tile, at[1]);
     }
 
     /// By how much a sum of real parts moves, given the other sum's imaginary part.
@@ -382,192 +448,6 @@ pub(crate) fn turn_mirrored<V: Vector>(near: TileMut<V::Real>, far: TileMut<V::R
         odd[1].reversed().store(far.0, there);
         even[1].reversed().store(far.1, there);
     }
-}
-
-/// Evaluates an expression with the length of a slice known to the compiler where it is small, so that loops over it vanish.
-macro_rules! with_known_length {
-    ($slice:ident, $($length:literal)*, $expression:expr) => {
-        match $slice.len() {
-            $($length => {
-                let $slice = &$slice[..$length];
-                $expression
-            })*
-            _ => $expression,
-        }
-    };
-}
-
-pub(super) use with_known_length;
-
-/// Applies `1 + (a + ib)|w⟩⟨w|` to an axis; `w.len()` is its number of levels.
-#[inline(always)]
-pub(crate) fn reflect<V: Vector>(
-    re: &mut [V::Real],
-    im: &mut [V::Real],
-    stride: usize,
-    w: &[f64],
-    factor: (f64, f64),
-) {
-    with_known_length!(w, 2 3 4 5 6 7 8, reflect_axis::<V>(re, im, stride, w, factor));
-}
-
-#[inline(always)]
-fn reflect_axis<V: Vector>(
-    re: &mut [V::Real],
-    im: &mut [V::Real],
-    stride: usize,
-    w: &[f64],
-    (a, b): (f64, f64),
-) {
-    let (a, b) = (
-        V::splat(V::Real::from_f64(a)),
-        V::splat(V::Real::from_f64(b)),
-    );
-    let block = w.len() * stride;
-    for (re, im) in re.chunks_exact_mut(block).zip(im.chunks_exact_mut(block)) {
-        for at in (0..stride).step_by(V::Real::LANES) {
-            let (x, y) = project::<V>((re, im), stride, at, w);
-            let (cx, cy) = (b.neg_mul_add(y, a.mul(x)), b.mul_add(x, a.mul(y)));
-            for (j, &w) in w.iter().enumerate() {
-                let (w, i) = (V::splat(V::Real::from_f64(w)), j * stride + at);
-                w.mul_add(cx, V::load(re, i)).store(re, i);
-                w.mul_add(cy, V::load(im, i)).store(im, i);
-            }
-        }
-    }
-}
-
-/// Most amplitudes of a column of two axes that are mixed together: what an L1 cache holds beside much else.
-pub(crate) const PAIR: usize = 64;
-
-/// [`reflect`] on two neighbouring axes, the lower one first, with at most [`PAIR`] levels together: each column is read and written once.
-#[inline(always)]
-pub(crate) fn reflect_pair<V: Vector>(
-    re: &mut [V::Real],
-    im: &mut [V::Real],
-    stride: usize,
-    [low, high]: [&[f64]; 2],
-    factor: (f64, f64),
-) {
-    if low.len() == 4 && high.len() == 4 {
-        return reflect_axes::<V, 16>(re, im, stride, [&low[..4], &high[..4]], factor);
-    }
-    with_known_length!(low, 2 3 4 5 6 7 8, reflect_axes::<V, PAIR>(re, im, stride, [low, high], factor));
-}
-
-#[inline(always)]
-fn reflect_axes<V: Vector, const N: usize>(
-    re: &mut [V::Real],
-    im: &mut [V::Real],
-    stride: usize,
-    [low, high]: [&[f64]; 2],
-    (a, b): (f64, f64),
-) {
-    let (a, b) = (
-        V::splat(V::Real::from_f64(a)),
-        V::splat(V::Real::from_f64(b)),
-    );
-    let zero = V::splat(V::Real::default());
-    let mut column = [(zero, zero); N];
-    let block = low.len() * high.len() * stride;
-    for (re, im) in re.chunks_exact_mut(block).zip(im.chunks_exact_mut(block)) {
-        for at in (0..stride).step_by(V::Real::LANES) {
-            for (k, column) in column
-                .chunks_exact_mut(low.len())
-                .enumerate()
-                .take(high.len())
-            {
-                let at = at + k * low.len() * stride;
-                let (x, y) = project::<V>((re, im), stride, at, low);
-                let (cx, cy) = (b.neg_mul_add(y, a.mul(x)), b.mul_add(x, a.mul(y)));
-                for (j, (&w, to)) in low.iter().zip(column).enumerate() {
-                    let (w, i) = (V::splat(V::Real::from_f64(w)), j * stride + at);
-                    *to = (w.mul_add(cx, V::load(re, i)), w.mul_add(cy, V::load(im, i)));
-                }
-            }
-            for j in 0..low.len() {
-                let (mut x, mut y) = (zero, zero);
-                for (k, &w) in high.iter().enumerate() {
-                    let (w, here) = (V::splat(V::Real::from_f64(w)), column[k * low.len() + j]);
-                    (x, y) = (w.mul_add(here.0, x), w.mul_add(here.1, y));
-                }
-                let (cx, cy) = (b.neg_mul_add(y, a.mul(x)), b.mul_add(x, a.mul(y)));
-                for (k, &w) in high.iter().enumerate() {
-                    let (w, row) = (V::splat(V::Real::from_f64(w)), k * low.len() + j);
-                    let (i, here) = (row * stride + at, column[row]);
-                    w.mul_add(cx, here.0).store(re, i);
-                    w.mul_add(cy, here.1).store(im, i);
-                }
-            }
-        }
-    }
-}
-
-/// `⟨w|ψ⟩` of a vector of columns.
-#[inline(always)]
-pub(super) fn project<V: Vector>(
-    (re, im): (&[V::Real], &[V::Real]),
-    stride: usize,
-    at: usize,
-    w: &[f64],
-) -> (V, V) {
-    let (mut x, mut y) = (V::splat(V::Real::default()), V::splat(V::Real::default()));
-    for (j, &w) in w.iter().enumerate() {
-        let w = V::splat(V::Real::from_f64(w));
-        x = w.mul_add(V::load(re, j * stride + at), x);
-        y = w.mul_add(V::load(im, j * stride + at), y);
-    }
-    (x, y)
-}
-
-/// [`reflect`] on an axis whose digit's lower bits are the lane bits from `low` up to `high`; `w` holds whole vectors, the amplitude of
-/// every lane's level, for each value of the digit's other bits.
-#[inline(always)]
-pub(crate) fn reflect_lanes<V: Vector>(
-    re: &mut [V::Real],
-    im: &mut [V::Real],
-    (low, high): (u32, u32),
-    w: &[V::Real],
-    (a, b): (f64, f64),
-) {
-    let (a, b) = (
-        V::splat(V::Real::from_f64(a)),
-        V::splat(V::Real::from_f64(b)),
-    );
-    for (re, im) in re
-        .chunks_exact_mut(w.len())
-        .zip(im.chunks_exact_mut(w.len()))
-    {
-        let (x, y) = project_lanes::<V>((re, im), (low, high), w);
-        let (cx, cy) = (b.neg_mul_add(y, a.mul(x)), b.mul_add(x, a.mul(y)));
-        for at in (0..w.len()).step_by(V::Real::LANES) {
-            let w = V::load(w, at);
-            w.mul_add(cx, V::load(re, at)).store(re, at);
-            w.mul_add(cy, V::load(im, at)).store(im, at);
-        }
-    }
-}
-
-/// `⟨w|ψ⟩` over lane bits and whole vectors, in every lane.
-#[inline(always)]
-pub(super) fn project_lanes<V: Vector>(
-    (re, im): (&[V::Real], &[V::Real]),
-    (low, high): (u32, u32),
-    w: &[V::Real],
-) -> (V, V) {
-    let (mut x, mut y) = (V::splat(V::Real::default()), V::splat(V::Real::default()));
-    for at in (0..w.len()).step_by(V::Real::LANES) {
-        let w = V::load(w, at);
-        x = w.mul_add(V::load(re, at), x);
-        y = w.mul_add(V::load(im, at), y);
-    }
-    for bit in 0..V::Real::LANE_BITS {
-        if low <= bit && bit < high {
-            x = x.add(x.swap(bit));
-            y = y.add(y.swap(bit));
-        }
-    }
-    (x, y)
 }
 
 /// Applies a complex matrix to an axis with `d` levels; `u_re` and `u_im` hold its rows one after the other.

@@ -20,9 +20,8 @@ macro_rules! for_each_kernel {
             turn_lanes2 = mix::turn_lanes[4], (re: &mut [$t], im: &mut [$t], lanes: u32, turn: Turn);
             turn_lanes3 = mix::turn_lanes[8], (re: &mut [$t], im: &mut [$t], lanes: u32, turn: Turn);
             turn_mirrored = mix::turn_mirrored[], (near: TileMut<'_, $t>, far: TileMut<'_, $t>, turn: Turn);
-            reflect = mix::reflect[], (re: &mut [$t], im: &mut [$t], stride: usize, w: &[f64], factor: (f64, f64));
-            reflect_pair = mix::reflect_pair[], (re: &mut [$t], im: &mut [$t], stride: usize, w: [&[f64]; 2], factor: (f64, f64));
-            reflect_lanes = mix::reflect_lanes[], (re: &mut [$t], im: &mut [$t], bits: (u32, u32), w: &[$t], factor: (f64, f64));
+            reflect = reflect::reflect[], (re: &mut [$t], im: &mut [$t], stride: usize, w: &[f64], factor: (f64, f64));
+            reflect_lanes = reflect::reflect_lanes[], (re: &mut [$t], im: &mut [$t], bits: (u32, u32), w: &[$t], factor: (f64, f64));
             multiply = mix::multiply[], (re: &mut [$t], im: &mut [$t], stride: usize, d: usize, u_re: &[f64], u_im: &[f64]);
             overlap_turn1 = overlap::overlap_turn[2], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize) -> f64;
             overlap_turn2 = overlap::overlap_turn[4], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize) -> f64;
@@ -37,8 +36,8 @@ macro_rules! for_each_kernel {
             undo_lanes2 = overlap::undo_lanes[4], (psi: TileMut<'_, $t>, lambda: TileMut<'_, $t>, lanes: u32, turn: Turn) -> f64;
             undo_lanes3 = overlap::undo_lanes[8], (psi: TileMut<'_, $t>, lambda: TileMut<'_, $t>, lanes: u32, turn: Turn) -> f64;
             overlap_mirrored = overlap::overlap_mirrored[], (psi: [Tile<'_, $t>; 2], lambda: [Tile<'_, $t>; 2]) -> f64;
-            overlap_reflect = overlap::overlap_reflect[], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize, w: &[f64]) -> f64;
-            overlap_reflect_lanes = overlap::overlap_reflect_lanes[], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, bits: (u32, u32), w: &[$t]) -> f64;
+            undo_reflect = reflect::undo_reflect[], (psi: TileMut<'_, $t>, lambda: TileMut<'_, $t>, stride: usize, w: &[f64], factor: (f64, f64)) -> f64;
+            undo_reflect_lanes = reflect::undo_reflect_lanes[], (psi: TileMut<'_, $t>, lambda: TileMut<'_, $t>, bits: (u32, u32), w: &[$t], factor: (f64, f64)) -> f64;
             overlap_multiply = overlap::overlap_multiply[], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, stride: usize, d: usize, b: &[f64]) -> f64;
             overlap_diagonal = overlap::overlap_diagonal[], (psi: Tile<'_, $t>, lambda: Tile<'_, $t>, cost: &[f64]) -> f64;
             norm = reduce::norm[], (psi: Tile<'_, $t>) -> f64;
@@ -109,6 +108,7 @@ mod neon;
 mod overlap;
 mod phase;
 mod reduce;
+mod reflect;
 mod sincos;
 #[cfg(test)]
 mod tests;
@@ -118,7 +118,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use std::sync::OnceLock;
 
 pub(crate) use copy::Rows;
-pub(crate) use mix::{PAIR, Turn};
+pub(crate) use mix::Turn;
 pub(crate) use phase::{Angle, Product, Weight};
 pub(crate) use sincos::MAX_PHASE;
 pub use vector::Number;

@@ -2,13 +2,12 @@
 //! taken where both states are read to be turned.
 
 use super::mix::{
-    Factors, Turn, halves, is_real, project, project_lanes, rows_mut, turn_column, turn_lanes_at,
-    unrolled, with_known_length,
+    Factors, Turn, Watch, WatchLanes, crosses, halves, is_real, load, rows_mut, store, turn_column,
+    turn_pack, unrolled,
 };
 use super::reduce::{Sum, sum_of};
 use super::vector::{Number, Pack, Vector};
 use super::{Tile, TileMut};
-use std::ops::Range;
 
 /// Of X on log2 N neighbouring qubits, the lowest with the given stride; N = 2, 4, 8 or 16.
 #[inline(always)]
@@ -29,10 +28,7 @@ pub(crate) fn overlap_turn<V: Vector, const N: usize>(
     sum.total()
 }
 
-/// Columns that are taken together, in vectors: so few that sixteen rows of two states stay in L1.
-const COLUMNS: usize = 4;
-
-/// [`overlap_turn`], and turns the qubits on both states, two at a time.
+/// [`overlap_turn`], and turns the qubits on both states.
 #[inline(always)]
 pub(crate) fn undo<V: Vector, const N: usize>(
     psi: TileMut<V::Real>,
@@ -41,73 +37,162 @@ pub(crate) fn undo<V: Vector, const N: usize>(
     turn: Turn,
 ) -> f64 {
     let by = Factors::<V::Part>::new(turn);
-    let step = COLUMNS * V::Real::LANES;
-    let mut sum = Sum::ZERO;
+    let (mut strip, mut sum) = (Strip::new(), Sum::ZERO);
     for start in (0..psi.0.len()).step_by(N * stride) {
-        for at in (0..stride).step_by(step) {
-            let columns = at..stride.min(at + step);
-            let (mut qubits, mut below) = (N.ilog2(), stride);
-            while qubits > 0 {
-                let rows = if qubits == 1 { 2 } else { 4 };
-                for group in (0..N * stride).step_by(rows * below) {
-                    for row in (0..below).step_by(stride) {
-                        let first = start + group + row;
-                        let states = [&mut *psi.0, &mut *psi.1, &mut *lambda.0, &mut *lambda.1];
-                        let states = states.map(|list| &mut list[first..]);
-                        if qubits == 1 {
-                            undo_rows::<V, 2>(by, states, below, columns.clone(), &mut sum);
-                        } else {
-                            undo_rows::<V, 4>(by, states, below, columns.clone(), &mut sum);
-                        }
-                    }
-                }
-                qubits = qubits.saturating_sub(2);
-                below *= rows;
-            }
-        }
+        let states = [&mut *psi.0, &mut *psi.1, &mut *lambda.0, &mut *lambda.1];
+        let states = states.map(|list| &mut list[start..][..N * stride]);
+        undo_rows::<V::Part, N>(by, states, stride, &mut strip, &mut sum);
     }
     sum.total()
 }
 
-/// The overlaps of one or two qubits on some columns, and turns them.
+/// The overlaps of log2 N qubits, which are turned on both states.
 #[inline(always)]
-fn undo_rows<V: Vector, const N: usize>(
-    by: Factors<V::Part>,
-    states: [&mut [V::Real]; 4],
+fn undo_rows<P: Pack, const N: usize>(
+    by: Factors<P>,
+    states: [&mut [P::Real]; 4],
     stride: usize,
-    columns: Range<usize>,
+    strip: &mut Strip<P>,
     sum: &mut Sum,
 ) {
-    let [a, b, c, d] = states.map(|list| rows_mut::<_, N>(list, stride, columns.clone()));
-    let [mut psi_even, mut psi_odd] = halves(a, b);
-    let [mut lambda_even, mut lambda_odd] = halves(c, d);
-    for at in (0..columns.len()).step_by(V::Part::LANES) {
-        let even = undo_column::<V::Part, N, false>(by, &mut psi_even, &mut lambda_even, at);
-        let odd = undo_column::<V::Part, N, true>(by, &mut psi_odd, &mut lambda_odd, at);
-        sum.add_at(at, even.add(odd));
+    let [psi_re, psi_im, lambda_re, lambda_im] =
+        states.map(|list| rows_mut::<_, N>(list, stride, 0..stride));
+    let [mut psi_even, mut psi_odd] = halves(psi_re, psi_im);
+    let [mut lambda_even, mut lambda_odd] = halves(lambda_re, lambda_im);
+    for at in (0..stride).step_by(STRIP * P::LANES) {
+        let packs = STRIP.min((stride - at) / P::LANES);
+        strip.keep::<N, false>(by, &mut psi_even, at, packs);
+        strip.keep::<N, true>(by, &mut psi_odd, at, packs);
+        strip.meet::<N, false>(by, &mut lambda_even, at, packs);
+        strip.meet::<N, true>(by, &mut lambda_odd, at, packs);
+        for (pack, &overlap) in strip.overlaps.iter().enumerate().take(packs) {
+            sum.add_at(at + pack * P::LANES, overlap);
+        }
     }
 }
 
+/// Columns, in packs, that are turned on one state and then on the other: so few that what is kept in between stays in L1.
+const STRIP: usize = 4;
+/// Most sums of half a column that turns move: of four qubits, two for each of four indices of either pair.
+const SUMS: usize = 8;
+
+/// What ψ's turns leave for those of λ, and what both contribute.
+struct Strip<P> {
+    /// The sums that are moved, of each half.
+    kept: [[[(P, P); SUMS]; STRIP]; 2],
+    overlaps: [P; STRIP],
+}
+
+impl<P: Pack> Strip<P> {
+    #[inline(always)]
+    fn new() -> Self {
+        let zero = P::splat(P::Real::default());
+        Self {
+            kept: [[[(zero, zero); SUMS]; STRIP]; 2],
+            overlaps: [zero; STRIP],
+        }
+    }
+
+    /// Turns half of some columns of ψ.
+    #[inline(always)]
+    fn keep<const N: usize, const ODD: bool>(
+        &mut self,
+        by: Factors<P>,
+        rows: &mut [&mut [P::Real]; N],
+        at: usize,
+        packs: usize,
+    ) {
+        for (pack, kept) in self.kept[usize::from(ODD)]
+            .iter_mut()
+            .enumerate()
+            .take(packs)
+        {
+            turn_rows_at::<P, N, ODD>(by, rows, at + pack * P::LANES, &mut Keep(kept));
+        }
+    }
+
+    /// Turns half of some columns of λ; the even half comes first.
+    #[inline(always)]
+    fn meet<const N: usize, const ODD: bool>(
+        &mut self,
+        by: Factors<P>,
+        rows: &mut [&mut [P::Real]; N],
+        at: usize,
+        packs: usize,
+    ) {
+        let columns = self.kept[usize::from(ODD)].iter().zip(&mut self.overlaps);
+        for (pack, (kept, overlap)) in columns.enumerate().take(packs) {
+            let mut meet = Meet::new(kept);
+            turn_rows_at::<P, N, ODD>(by, rows, at + pack * P::LANES, &mut meet);
+            let half = meet.total();
+            *overlap = if ODD { overlap.add(half) } else { half };
+        }
+    }
+}
+
+/// Turns half of a column.
 #[inline(always)]
-fn undo_column<P: Pack, const N: usize, const ODD: bool>(
+fn turn_rows_at<P: Pack, const N: usize, const ODD: bool>(
     by: Factors<P>,
-    psi: &mut [&mut [P::Real]; N],
-    lambda: &mut [&mut [P::Real]; N],
+    rows: &mut [&mut [P::Real]; N],
     at: usize,
-) -> P {
-    let zero = P::splat(P::Real::default());
-    let (mut x, mut l) = ([zero; N], [zero; N]);
-    unrolled!(j < N, {
-        (x[j], l[j]) = (P::load(psi[j], at), P::load(lambda[j], at))
-    });
-    let overlap = overlap_half::<P, N, ODD>(&x, &l);
-    turn_column::<P, N, ODD>(by, &mut x);
-    turn_column::<P, N, ODD>(by, &mut l);
-    unrolled!(j < N, {
-        x[j].store(psi[j], at);
-        l[j].store(lambda[j], at);
-    });
-    overlap
+    watch: &mut impl Watch<P>,
+) {
+    let mut half = [P::splat(P::Real::default()); N];
+    unrolled!(j < N, { half[j] = P::load(rows[j], at) });
+    turn_column::<P, N, ODD>(by, &mut half, watch);
+    unrolled!(j < N, { half[j].store(rows[j], at) });
+}
+
+/// Where the sums of a pair of qubits are kept.
+#[inline(always)]
+fn place(pair: usize, j: usize) -> usize {
+    if pair == 0 { j / 4 } else { 4 + j }
+}
+
+/// Keeps the sums.
+struct Keep<'a, P>(&'a mut [(P, P); SUMS]);
+
+impl<P> Watch<P> for Keep<'_, P> {
+    #[inline(always)]
+    fn see(&mut self, pair: usize, j: usize, _: bool, ends: P, middle: P) {
+        self.0[place(pair, j)] = (ends, middle);
+    }
+}
+
+/// λ's sums against those of ψ: of the four indices that differ in two bits, opposite ones have the same neighbours, the other two. `Im λ*ψ`
+/// has real times imaginary part less the reverse.
+struct Meet<'a, P> {
+    psi: &'a [(P, P); SUMS],
+    /// Several, for one would have to be waited for at each addition.
+    sums: [P; 4],
+}
+
+impl<'a, P: Pack> Meet<'a, P> {
+    #[inline(always)]
+    fn new(psi: &'a [(P, P); SUMS]) -> Self {
+        let sums = [P::splat(P::Real::default()); 4];
+        Self { psi, sums }
+    }
+
+    #[inline(always)]
+    fn total(&self) -> P {
+        let [a, b, c, d] = self.sums;
+        a.add(b).add(c.add(d))
+    }
+}
+
+impl<P: Pack> Watch<P> for Meet<'_, P> {
+    #[inline(always)]
+    fn see(&mut self, pair: usize, j: usize, real: bool, ends: P, middle: P) {
+        let place = place(pair, j);
+        let (psi, sum) = (self.psi[place], &mut self.sums[place % 4]);
+        *sum = if real {
+            middle.neg_mul_add(psi.0, ends.mul_add(psi.1, *sum))
+        } else {
+            middle.mul_add(psi.0, ends.neg_mul_add(psi.1, *sum))
+        };
+    }
 }
 
 /// The overlaps of the N amplitudes of some columns with their neighbours. As in the turns, real parts at indices of even parity and
@@ -198,46 +283,131 @@ pub(crate) fn undo_lanes<V: Vector, const N: usize>(
         .zip(lambda.1.chunks_exact_mut(length));
     let mut sum = Sum::ZERO;
     for (psi, lambda) in psi.zip(lambda) {
-        let states = ((&*psi.0, &*psi.1), (&*lambda.0, &*lambda.1));
-        sum.add(overlap_lanes_at::<V, N>(states.0, states.1, lanes));
-        turn_lanes_at::<V, N>(by, psi, lanes);
-        turn_lanes_at::<V, N>(by, lambda, lanes);
+        undo_lanes_at::<V, N>(by, psi, lambda, lanes, &mut sum);
     }
     sum.total()
 }
 
-/// The overlaps of N vectors with their neighbours at lane bits and among each other.
+/// Of N vectors, as `turn_lanes_at` turns them.
 #[inline(always)]
-fn overlap_lanes_at<V: Vector, const N: usize>(
-    psi: Tile<V::Real>,
-    lambda: Tile<V::Real>,
+fn undo_lanes_at<V: Vector, const N: usize>(
+    (by, above): (Factors<V>, Factors<V::Part>),
+    mut psi: TileMut<V::Real>,
+    mut lambda: TileMut<V::Real>,
     lanes: u32,
-) -> V {
-    let mut sum = V::splat(V::Real::default());
+    sum: &mut Sum,
+) {
+    let stride = V::Real::LANES;
+    let mut meets = [V::splat(V::Real::default()); N];
+    if !crosses::<V, N>(lanes) {
+        unrolled!(j < N, {
+            let (mut kept, at) = (KeptLanes::new(), j * stride);
+            store(by.lanes(lanes, load(&psi, at), &mut kept), &mut psi, at);
+            let mut meet = MeetLanes::new(&kept);
+            let turned = by.lanes(lanes, load(&lambda, at), &mut meet);
+            store(turned, &mut lambda, at);
+            meets[j] = meet.sum;
+        });
+    } else {
+        unrolled!(pair < N / 2, {
+            let at = [2 * pair * stride, (2 * pair + 1) * stride];
+            let [mut near, mut far] = [KeptLanes::new(), KeptLanes::new()];
+            by.two_vectors(&mut psi, at, [&mut near, &mut far]);
+            let [mut near, mut far] = [MeetLanes::new(&near), MeetLanes::new(&far)];
+            by.two_vectors(&mut lambda, at, [&mut near, &mut far]);
+            (meets[2 * pair], meets[2 * pair + 1]) = (near.sum, far.sum);
+        });
+    }
+    let mut meet = meets[0];
     unrolled!(j < N, {
-        let at = j * V::Real::LANES;
-        let x = neighbours::<V, N>(psi.0, j, lanes);
-        let y = neighbours::<V, N>(psi.1, j, lanes);
-        sum = V::load(lambda.0, at).mul_add(y, sum);
-        sum = V::load(lambda.1, at).neg_mul_add(x, sum);
-    });
-    sum
-}
-
-/// The sum of a vector's neighbours.
-#[inline(always)]
-fn neighbours<V: Vector, const N: usize>(from: &[V::Real], j: usize, lanes: u32) -> V {
-    let here = V::load(from, j * V::Real::LANES);
-    let mut sum = V::splat(V::Real::default());
-    unrolled!(bit < V::Real::LANE_BITS as usize, {
-        if lanes & (1 << bit) != 0 {
-            sum = sum.add(here.swap(bit as u32));
+        if j > 0 {
+            meet = meet.add(meets[j]);
         }
     });
-    unrolled!(qubit < N.ilog2() as usize, {
-        sum = sum.add(V::load(from, (j ^ (1 << qubit)) * V::Real::LANES));
-    });
-    sum
+    sum.add(meet);
+    let states = (&mut psi, &mut lambda);
+    if !crosses::<V, N>(lanes) {
+        if N > 1 {
+            undo_packs::<V::Part, N>(above, states, stride, sum);
+        }
+        return;
+    }
+    match N {
+        8 => undo_packs::<V::Part, 4>(above, states, 2 * stride, sum),
+        4 => undo_packs::<V::Part, 2>(above, states, 2 * stride, sum),
+        _ => {}
+    }
+}
+
+/// The overlaps of log2 N qubits of a short tile, which are turned on both states.
+#[inline(always)]
+fn undo_packs<P: Pack, const N: usize>(
+    by: Factors<P>,
+    (psi, lambda): (&mut TileMut<P::Real>, &mut TileMut<P::Real>),
+    stride: usize,
+    sum: &mut Sum,
+) {
+    let zero = P::splat(P::Real::default());
+    for at in (0..stride).step_by(P::LANES) {
+        let mut kept = [[(zero, zero); SUMS]; 2];
+        let [even, odd] = &mut kept;
+        turn_pack::<P, N>(by, psi, (at, stride), [&mut Keep(even), &mut Keep(odd)]);
+        let [mut even, mut odd] = [Meet::new(&kept[0]), Meet::new(&kept[1])];
+        turn_pack::<P, N>(by, lambda, (at, stride), [&mut even, &mut odd]);
+        sum.add_at(at, even.total().add(odd.total()));
+    }
+}
+
+/// Most turns of a vector's lane bits, of one or two at a time.
+const LANE_TURNS: usize = 4;
+
+/// The neighbours' sums that ψ's turns see.
+struct KeptLanes<V> {
+    seen: [(V, V); LANE_TURNS],
+    turn: usize,
+}
+
+impl<V: Vector> KeptLanes<V> {
+    #[inline(always)]
+    fn new() -> Self {
+        let zero = V::splat(V::Real::default());
+        Self {
+            seen: [(zero, zero); LANE_TURNS],
+            turn: 0,
+        }
+    }
+}
+
+impl<V: Vector> WatchLanes<V> for KeptLanes<V> {
+    #[inline(always)]
+    fn see(&mut self, _: (V, V), neighbours: (V, V)) {
+        self.seen[self.turn] = neighbours;
+        self.turn += 1;
+    }
+}
+
+/// λ beside the neighbours of ψ.
+struct MeetLanes<'a, V> {
+    psi: &'a KeptLanes<V>,
+    turn: usize,
+    sum: V,
+}
+
+impl<'a, V: Vector> MeetLanes<'a, V> {
+    #[inline(always)]
+    fn new(psi: &'a KeptLanes<V>) -> Self {
+        let sum = V::splat(V::Real::default());
+        Self { psi, turn: 0, sum }
+    }
+}
+
+impl<V: Vector> WatchLanes<V> for MeetLanes<'_, V> {
+    #[inline(always)]
+    fn see(&mut self, (x, y): (V, V), _: (V, V)) {
+        let (a, b) = self.psi.seen[self.turn];
+        self.turn += 1;
+        self.sum = y.neg_mul_add(a, x.mul_add(b, self.sum));
+    }
 }
 
 /// Of X on the qubit whose partners are mirrored: index `i` of one tile has its partner at `length − 1 − i` of the other.
@@ -257,58 +427,6 @@ pub(crate) fn overlap_mirrored<V: Vector>(
         }
     }
     sum.total()
-}
-
-/// Of `|w⟩⟨w|` on an axis: `Im Σ conj(⟨w|λ⟩)⟨w|ψ⟩` over all columns.
-#[inline(always)]
-pub(crate) fn overlap_reflect<V: Vector>(
-    psi: Tile<V::Real>,
-    lambda: Tile<V::Real>,
-    stride: usize,
-    w: &[f64],
-) -> f64 {
-    with_known_length!(w, 2 3 4 5 6 7 8, overlap_axis::<V>(psi, lambda, stride, w))
-}
-
-#[inline(always)]
-fn overlap_axis<V: Vector>(
-    psi: Tile<V::Real>,
-    lambda: Tile<V::Real>,
-    stride: usize,
-    w: &[f64],
-) -> f64 {
-    let mut sum = Sum::ZERO;
-    for start in (0..psi.0.len()).step_by(w.len() * stride) {
-        for at in (start..start + stride).step_by(V::Real::LANES) {
-            let (px, py) = project::<V>(psi, stride, at, w);
-            let (lx, ly) = project::<V>(lambda, stride, at, w);
-            sum.add(ly.neg_mul_add(px, lx.mul(py)));
-        }
-    }
-    sum.total()
-}
-
-/// Of `|w⟩⟨w|` on an axis with lane bits, given as to `reflect_lanes`.
-#[inline(always)]
-pub(crate) fn overlap_reflect_lanes<V: Vector>(
-    psi: Tile<V::Real>,
-    lambda: Tile<V::Real>,
-    (low, high): (u32, u32),
-    w: &[V::Real],
-) -> f64 {
-    let mut sum = Sum::ZERO;
-    let pairs = psi.0.chunks_exact(w.len()).zip(psi.1.chunks_exact(w.len()));
-    let lambdas = lambda
-        .0
-        .chunks_exact(w.len())
-        .zip(lambda.1.chunks_exact(w.len()));
-    for (psi, lambda) in pairs.zip(lambdas) {
-        let (px, py) = project_lanes::<V>(psi, (low, high), w);
-        let (lx, ly) = project_lanes::<V>(lambda, (low, high), w);
-        sum.add(ly.neg_mul_add(px, lx.mul(py)));
-    }
-    // After the sum over lane bits, equal lanes hold the same number.
-    sum.total() / f64::from(1_u32 << (high - low))
 }
 
 /// Of a real symmetric matrix on an axis with `d` levels; `b` holds its rows one after the other.
@@ -331,6 +449,23 @@ pub(crate) fn overlap_multiply<V: Vector>(
         }
     }
     sum.total()
+}
+
+/// `⟨w|ψ⟩` of a vector of columns.
+#[inline(always)]
+fn project<V: Vector>(
+    (re, im): (&[V::Real], &[V::Real]),
+    stride: usize,
+    at: usize,
+    w: &[f64],
+) -> (V, V) {
+    let (mut x, mut y) = (V::splat(V::Real::default()), V::splat(V::Real::default()));
+    for (j, &w) in w.iter().enumerate() {
+        let w = V::splat(V::Real::from_f64(w));
+        x = w.mul_add(V::load(re, j * stride + at), x);
+        y = w.mul_add(V::load(im, j * stride + at), y);
+    }
+    (x, y)
 }
 
 /// Of a diagonal C.

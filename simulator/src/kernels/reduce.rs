@@ -31,8 +31,10 @@ impl Sum {
     pub(crate) fn add_at<P: Pack>(&mut self, at: usize, pack: P) {
         let mut numbers = [P::Real::default(); 2 * LANES];
         pack.store(&mut numbers, 0);
+        // Known to the compiler where a pack has a number for every lane.
+        let first = if P::LANES < LANES { at % LANES } else { 0 };
         for (place, number) in numbers.iter().take(P::LANES).enumerate() {
-            self.0[(at + place) % LANES] += number.to_f64();
+            self.0[(first + place) % LANES] += number.to_f64();
         }
     }
 

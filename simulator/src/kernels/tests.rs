@@ -338,35 +338,30 @@ fn axes<T: Number>(case: &Case) {
     } = case;
     let (stride, w) = (case.stride * T::LANES, &u_re[..*d]);
     case.arrays::<T>(|isa, re, im| isa.reflect(re, im, stride, w, (*a, *b)));
-    reflected_pairs::<T>(case);
     case.arrays::<T>(|isa, re, im| isa.multiply(re, im, stride, *d, u_re, u_im));
-    case.number::<T>(|isa, psi, lambda| isa.overlap_reflect(psi, lambda, stride, w));
+    reflection_undone::<T>(case, stride, w);
     case.number::<T>(|isa, psi, lambda| isa.overlap_multiply(psi, lambda, stride, *d, u_re));
 }
 
-/// Two axes at once against one after the other.
-fn reflected_pairs<T: Number>(case: &Case) {
-    let (levels, length) = (
-        case.array::<T>(0).len() / T::LANES,
-        case.array::<T>(0).len(),
-    );
-    let w = &case.matrix[1];
-    for low in (1..=levels).filter(|low| levels.is_multiple_of(*low)) {
-        for high in (1..=levels / low).filter(|high| (levels / low).is_multiple_of(*high)) {
-            if low * high > PAIR || low.max(high) > w.len() {
-                continue;
-            }
-            let stride = length / low / high;
-            let w = [&w[..low], &w[w.len() - high..]];
-            let at_once =
-                case.arrays::<T>(|isa, re, im| isa.reflect_pair(re, im, stride, w, (0.3, -0.4)));
-            let one_by_one = case.arrays::<T>(|isa, re, im| {
-                isa.reflect(re, im, stride, w[0], (0.3, -0.4));
-                isa.reflect(re, im, low * stride, w[1], (0.3, -0.4));
-            });
-            assert!(at_once == one_by_one, "{low} and {high} levels");
-        }
-    }
+/// The overlap of a reflection against that of the same matrix.
+fn reflection_undone<T: Number>(case: &Case, stride: usize, w: &[f64]) {
+    let factor = (0.3, -0.4);
+    let undo = |isa: InstructionSet, psi: TileMut<T>, lambda: TileMut<T>| {
+        isa.undo_reflect(psi, lambda, stride, w, factor)
+    };
+    let overlap = |isa: InstructionSet, psi: Tile<T>, lambda: Tile<T>| {
+        isa.overlap_multiply(psi, lambda, stride, w.len(), &projector(w))
+    };
+    let reflect =
+        |isa: InstructionSet, re: &mut [T], im: &mut [T]| isa.reflect(re, im, stride, w, factor);
+    both_undone(case, undo, overlap, reflect);
+}
+
+/// `|w⟩⟨w|`, its rows one after the other.
+fn projector(w: &[f64]) -> Vec<f64> {
+    w.iter()
+        .flat_map(|a| w.iter().map(move |b| a * b))
+        .collect()
 }
 
 /// An axis on the bits from `low` up to `high`, the latter perhaps above the lanes, against the same axis on strides.
@@ -392,21 +387,19 @@ fn axes_in_lanes<T: Number>(case: &Case) {
             };
             close(found.0, re);
             close(found.1, im);
-            let found = case.number::<T>(|isa, psi, lambda| {
-                isa.overlap_reflect_lanes(psi, lambda, bits, &lanes)
-            });
-            let spread = |at: usize| spread(&case.array::<T>(at));
-            let (psi, lambda) = ((spread(0), spread(1)), (spread(2), spread(3)));
-            let expected = InstructionSet::SCALAR.overlap_reflect::<T>(
-                (&psi.0, &psi.1),
-                (&lambda.0, &lambda.1),
-                T::LANES << low,
-                &w,
-            ) / T::LANES as f64;
-            assert!(
-                (found - expected).abs() < 1e-4,
-                "{found} against {expected}"
-            );
+            let undo = |isa: InstructionSet, psi: TileMut<T>, lambda: TileMut<T>| {
+                isa.undo_reflect_lanes(psi, lambda, bits, &lanes, (0.3, -0.4))
+            };
+            // In strides, where every number is as many lanes.
+            let overlap = |isa: InstructionSet, psi: Tile<T>, lambda: Tile<T>| {
+                let [a, b, c, e] = [psi.0, psi.1, lambda.0, lambda.1].map(spread);
+                let (stride, matrix) = (T::LANES << low, projector(&w));
+                isa.overlap_multiply((&a, &b), (&c, &e), stride, d, &matrix) / T::LANES as f64
+            };
+            let reflect = |isa: InstructionSet, re: &mut [T], im: &mut [T]| {
+                isa.reflect_lanes(re, im, bits, &lanes, (0.3, -0.4));
+            };
+            both_undone(case, undo, overlap, reflect);
         }
     }
 }
@@ -496,7 +489,7 @@ fn copies<T: Number>(width: usize, rows: usize, pad: usize) {
         isa.transpose(&there, pitch, (width, rows), &mut back, width);
         assert_eq!(back, from);
 
-        let pitch = width + pad;
+        let pitch = (width + pad).next_multiple_of(T::LANES);
         let mut tile = vec![odd; rows * pitch];
         let place = Rows {
             block: rows,

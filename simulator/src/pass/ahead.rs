@@ -16,7 +16,7 @@ pub(super) struct Ahead {
     /// Addresses of its first row in both arrays of ψ, and of λ where there is one.
     rows: [[usize; 2]; 2],
     states: usize,
-    /// Bytes of a row.
+    /// Bytes of a row, and of what of its first line may lie before it.
     width: usize,
     /// Bytes between rows.
     stride: usize,
@@ -33,8 +33,12 @@ impl Ahead {
         for (rows, state) in rows.iter_mut().zip(states) {
             *rows = state.addresses(next.first);
         }
-        let width = next.columns * size_of::<T>();
         let stride = first.stride(group) * size_of::<T>();
+        let mut width = next.columns * size_of::<T>();
+        if !stride.is_multiple_of(LINE) {
+            // Such rows begin anywhere in a line.
+            width += LINE - size_of::<T>();
+        }
         Some(Self {
             rows,
             states: states.len(),
