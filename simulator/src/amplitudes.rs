@@ -28,7 +28,7 @@ impl<T: Number> Amplitudes<T> {
         let (tile, gap) = (layout.groups[0].amplitudes(), layout.gap);
         let length = dimension + dimension / tile * gap;
         Self {
-            re: Aligned::zeros(length),
+            re: Aligned::shifted(length, 0),
             im: Aligned::shifted(length, HALF_PAGE),
             dimension,
             tile,

@@ -2,7 +2,7 @@
 
 use crate::amplitudes::Amplitudes;
 use crate::cost::Source;
-use crate::diagonal::Diagonal;
+use crate::diagonal::{Diagonal, Table};
 use crate::estimate::Estimate;
 use crate::kernels::{InstructionSet, MAX_PHASE, Number};
 use crate::layout::Layout;
@@ -37,6 +37,7 @@ pub struct Ansatz<'a, T: Number = f64> {
     /// Memory that one run leaves to the next: states, and what threads work in.
     states: Pool<Amplitudes<T>>,
     scratch: Pool<Scratch<T>>,
+    tables: Vec<Pool<Table<T>>>,
 }
 
 impl<'a> Ansatz<'a> {
@@ -121,6 +122,7 @@ impl<'a, T: Number> Ansatz<'a, T> {
         let factor: f64 = left_out.iter().map(|w| w[0]).product();
         product.1.iter_mut().for_each(|one| *one *= factor);
         let (states, scratch) = (Pool::new(), Pool::new());
+        let tables = layout.groups.iter().map(|_| Pool::new()).collect();
         Self {
             cost,
             start,
@@ -135,6 +137,7 @@ impl<'a, T: Number> Ansatz<'a, T> {
             product,
             states,
             scratch,
+            tables,
         }
     }
 
@@ -306,6 +309,7 @@ impl<'a, T: Number> Ansatz<'a, T> {
             angles,
             mirrored: self.copies() > 1.0,
             pool: &self.scratch,
+            tables: &self.tables,
         }
     }
 

@@ -4,6 +4,7 @@ use crate::aligned::Aligned;
 use crate::cost::{Cost, Indexed, Linear, Pairwise, Source};
 use crate::kernels::{Angle, InstructionSet, Number, Product, Tile, TileMut};
 use crate::layout::{Group, Layout};
+use crate::parallel::{Loan, Pool};
 use std::ops::Range;
 
 /// Costs for each factor that their phases are products of, so that the products are less work.
@@ -48,12 +49,14 @@ pub(crate) struct Position {
     pub(crate) columns: usize,
 }
 
+/// Phases of a block's own costs, or of every step.
+pub(crate) type Table<T> = [Aligned<T>; 2];
+
 /// A layer's phase on one group.
 #[derive(Debug)]
-pub(crate) struct Phase<T: Number> {
+pub(crate) struct Phase<'a, T: Number> {
     angle: Angle,
-    /// The phases of a block's own costs, or of every step.
-    table: Option<[Aligned<T>; 2]>,
+    table: Option<Loan<'a, Table<T>>>,
 }
 
 /// A thread's buffers for the costs and phases of one block.
@@ -170,13 +173,20 @@ impl<'a> Diagonal<'a> {
         }
     }
 
-    /// The phase of a layer, ready to be applied.
-    pub(crate) fn phase<T: Number>(&self, isa: InstructionSet, angle: Angle) -> Phase<T> {
+    /// The phase of a layer, ready to be applied; `tables` has what earlier ones left.
+    pub(crate) fn phase<'t, T: Number>(
+        &self,
+        isa: InstructionSet,
+        angle: Angle,
+        tables: &'t Pool<Table<T>>,
+    ) -> Phase<'t, T> {
         let list = |costs: &[f64], angle: Angle| {
-            let mut list = room(costs.len());
-            let (re, im) = resized(&mut list, costs.len());
-            isa.phases(costs, angle, re, im);
-            Some(list)
+            let mut table = tables.lend(|| room(costs.len()));
+            if let Some(lists) = &mut table.lent {
+                let (re, im) = resized(lists, costs.len());
+                isa.phases(costs, angle, re, im);
+            }
+            Some(table)
         };
         // The offset stands where a block's constant does.
         let without_offset = Angle {
@@ -304,14 +314,15 @@ impl<'a> Diagonal<'a> {
     pub(crate) fn apply<T: Number>(
         &self,
         isa: InstructionSet,
-        phase: &Phase<T>,
+        phase: &Phase<'_, T>,
         (position, outside): (Position, Option<&Linear>),
         block: usize,
         buffers: &mut Buffers<T>,
         states: &mut [TileMut<T>],
     ) {
         let angle = phase.angle;
-        let table = phase.table.as_ref().map_or((&[][..], &[][..]), tile);
+        let table = phase.table.as_ref().and_then(|table| table.lent.as_ref());
+        let table = table.map_or((&[][..], &[][..]), tile);
         if let Kind::Block { costs, turned } = &self.kind {
             let costs = if self.turned { turned } else { costs };
             return each(states, |re, im| isa.phase(re, im, costs, angle));

@@ -28,6 +28,14 @@ impl<S> Pool<S> {
         free.unwrap_or_else(make)
     }
 
+    /// Takes one that goes back when it is dropped.
+    pub(crate) fn lend(&self, make: impl FnOnce() -> S) -> Loan<'_, S> {
+        Loan {
+            pool: self,
+            lent: Some(self.take(make)),
+        }
+    }
+
     /// Gives one back, or a first one.
     pub(crate) fn put(&self, free: S) {
         self.0
@@ -44,10 +52,12 @@ impl<S> Clone for Pool<S> {
     }
 }
 
-/// What a worker has of a pool; it goes back when dropped.
-struct Loan<'a, S> {
+/// What is taken from a pool; it goes back when dropped.
+#[derive(Debug)]
+pub(crate) struct Loan<'a, S> {
     pool: &'a Pool<S>,
-    lent: Option<S>,
+    /// There until it is dropped.
+    pub(crate) lent: Option<S>,
 }
 
 impl<S> Drop for Loan<'_, S> {
@@ -71,10 +81,7 @@ where
     S: Send,
     R: Send,
 {
-    let lend = || Loan {
-        pool,
-        lent: Some(pool.take(&scratch)),
-    };
+    let lend = || pool.lend(&scratch);
     let one = |loan: &mut Loan<S>, part| loan.lent.as_mut().map(|lent| work(lent, part));
     let results: Vec<Option<R>> = if amplitudes <= SERIAL_AMPLITUDES {
         let mut loan = lend();

@@ -19,7 +19,7 @@ pub(crate) use scratch::Scratch;
 
 use crate::amplitudes::{Amplitudes, Views};
 use crate::cost::Linear;
-use crate::diagonal::{Diagonal, Phase, Position, positions};
+use crate::diagonal::{Diagonal, Phase, Position, Table, positions};
 use crate::kernels::{Angle, InstructionSet, Number, Weight};
 use crate::layout::{Group, Layout};
 use crate::parallel;
@@ -42,6 +42,8 @@ pub(crate) struct Circuit<'a, T: Number> {
     pub(crate) mirrored: bool,
     /// Buffers that threads hand on from pass to pass.
     pub(crate) pool: &'a parallel::Pool<Scratch<T>>,
+    /// Tables of phases that passes leave to the next ones, for each group.
+    pub(crate) tables: &'a [parallel::Pool<Table<T>>],
 }
 
 /// `Im⟨λ|B|ψ⟩` and `Im⟨λ|C|ψ⟩` at a layer.
@@ -61,9 +63,9 @@ pub(crate) enum From<'a> {
 }
 
 /// A stage with its phase ready to be applied.
-struct Ready<T: Number> {
+struct Ready<'a, T: Number> {
     before: Option<usize>,
-    phase: Option<(usize, Phase<T>)>,
+    phase: Option<(usize, Phase<'a, T>)>,
     after: Option<usize>,
     /// The layer of which a mirrored qubit is turned, in the stage that has the layer's phase and the mixer beside it.
     mirror: Option<usize>,
@@ -74,7 +76,7 @@ struct Pass<'a, T: Number> {
     group: &'a Group,
     mix: &'a Mix<T>,
     diagonal: &'a Diagonal<'a>,
-    stages: Vec<Ready<T>>,
+    stages: Vec<Ready<'a, T>>,
     isa: InstructionSet,
     /// Whether the columns are mixed in transposed blocks.
     turned: bool,
@@ -185,10 +187,10 @@ impl<T: Number> Circuit<'_, T> {
     }
 
     /// A layer's phase on a group, with what its mixer leaves to it.
-    fn phase(&self, group: usize, gamma: f64, beta: &Beta) -> Phase<T> {
+    fn phase(&self, group: usize, gamma: f64, beta: &Beta) -> Phase<'_, T> {
         let offset = -beta.angle * self.left as f64;
         let angle = Angle { gamma, offset };
-        self.diagonals[group].phase(self.isa, angle)
+        self.diagonals[group].phase(self.isa, angle, &self.tables[group])
     }
 
     /// The work of a pass on one state.

@@ -123,7 +123,7 @@ impl<T: Number> Pass<'_, T> {
 
     fn apply_block_back(
         &self,
-        stage: &Ready<T>,
+        stage: &Ready<'_, T>,
         (place, block): (&Place, usize),
         [psi, lambda]: &mut [Working<T>; 2],
         buffers: &mut Buffers<T>,

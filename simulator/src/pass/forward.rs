@@ -114,7 +114,7 @@ impl<T: Number> Pass<'_, T> {
     }
 
     /// In how many parts a stage is carried out on a block: those of its mixers, and its phase.
-    pub(super) fn parts(&self, stage: &Ready<T>, most: usize) -> usize {
+    pub(super) fn parts(&self, stage: &Ready<'_, T>, most: usize) -> usize {
         let length = self.group.block();
         let mixers = [stage.before, stage.after].iter().flatten().count();
         mixers * (self.mix.inner.parts(length, most) + self.mix.turned.parts(length, most)) + 1
@@ -122,7 +122,7 @@ impl<T: Number> Pass<'_, T> {
 
     fn apply_block(
         &self,
-        stage: &Ready<T>,
+        stage: &Ready<'_, T>,
         place: &Place,
         block: usize,
         state: &mut Working<T>,

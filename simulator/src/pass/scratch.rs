@@ -25,7 +25,7 @@ pub(super) struct Local<T: Number> {
 impl<T: Number> Scratch<T> {
     pub(super) fn new(layout: &Layout, tiles: usize) -> Self {
         let state = || Local {
-            re: Aligned::zeros(layout.tile()),
+            re: Aligned::shifted(layout.tile(), 0),
             im: Aligned::shifted(layout.tile(), HALF_PAGE),
             turned: [(); 2].map(|()| Aligned::zeros(layout.block::<T>())),
         };
