@@ -4,7 +4,7 @@
 # solver and SQLite, and the tests meet the code that ships.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-isa fuzz check bench bench-peers deps deny check-aarch64 test-aarch64 aarch64-target
+.PHONY: help demo build test test-isa memcheck miri fuzz check bench bench-peers deps deny check-aarch64 test-aarch64 aarch64-target
 
 # Test binaries run in their crate's folder: to them a relative path would be another place.
 ifdef CARGO_TARGET_DIR
@@ -54,6 +54,14 @@ test-isa: ## run the simulator's tests on each instruction set of this machine (
 	@for isa in scalar $$(grep -o -m1 -w 'avx2' /proc/cpuinfo | head -1) $$(grep -o -m1 -w 'avx512dq' /proc/cpuinfo | head -1 | cut -c1-6); do \
 		echo "KETSCALE_TEST_ISA=$$isa cargo test --release -p ketscale-simulator"; \
 		KETSCALE_TEST_ISA=$$isa cargo test --release -p ketscale-simulator || exit; done
+
+memcheck: ## run the simulator's unit and circuit tests under valgrind, which has every instruction set up to AVX2 (minutes)
+	@command -v valgrind >/dev/null || { echo 'valgrind is missing' >&2; exit 3; }
+	cargo test --release --config "target.'cfg(all())'.runner = 'valgrind --quiet --error-exitcode=1'" \
+		-p ketscale-simulator --lib --test circuit --test dense
+
+miri: ## interpret the simulator's kernel tests, which leaves the specification alone (needs a nightly toolchain with Miri)
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p ketscale-simulator --lib -- kernels::
 
 fuzz: ## fuzz the file readers and the simulator, FUZZ_SECONDS=600 each (needs the network for one crate)
 	@scripts/deps build

@@ -122,7 +122,7 @@ mod tests {
             later.as_mut_slice().fill(one);
             assert_eq!(later.as_slice(), vec![one; length]);
             assert_eq!(later.as_slice().as_ptr() as usize % LINE, 0);
-            if length >= 1000 && size_of::<T>() > 2 {
+            if length * size_of::<T>() >= PAGE {
                 assert_eq!(later.as_slice().as_ptr() as usize % PAGE, HALF_PAGE);
             }
         }

@@ -59,6 +59,14 @@ pub(crate) struct Phase<'a, T: Number> {
     table: Option<Loan<'a, Table<T>>>,
 }
 
+impl<T: Number> Phase<'_, T> {
+    /// Nothing where there is none.
+    fn table(&self) -> Tile<'_, T> {
+        let lent = self.table.as_ref().and_then(|table| table.lent.as_ref());
+        lent.map_or((&[], &[]), tile)
+    }
+}
+
 /// A thread's buffers for the costs and phases of one block.
 #[derive(Debug)]
 pub(crate) struct Buffers<T: Number> {
@@ -321,8 +329,7 @@ impl<'a> Diagonal<'a> {
         states: &mut [TileMut<T>],
     ) {
         let angle = phase.angle;
-        let table = phase.table.as_ref().and_then(|table| table.lent.as_ref());
-        let table = table.map_or((&[][..], &[][..]), tile);
+        let table = phase.table();
         if let Kind::Block { costs, turned } = &self.kind {
             let costs = if self.turned { turned } else { costs };
             return each(states, |re, im| isa.phase(re, im, costs, angle));

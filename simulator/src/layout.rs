@@ -86,18 +86,7 @@ impl Layout {
         });
         let fits = |&&(end, most): &&(usize, usize)| all / product(&levels[..end]) <= most;
         let &(longest, most) = cut.iter().find(fits).unwrap_or(&cut[0]);
-        // Of what two groups can share, the low one takes a block, and more only where rows above it would become narrow: a high tile of
-        // few rows is too small for what it takes to begin with it.
-        let balanced = |&end: &usize| {
-            let low = product(&levels[..end]);
-            low * amplitude >= BLOCK && all / low <= HIGH_TILE[0] / (2 * SHARED_ROW * tiles)
-        };
-        let end = if longest < levels.len() {
-            let ends = column_axes + 1..longest;
-            ends.into_iter().find(balanced).unwrap_or(longest)
-        } else {
-            longest
-        };
+        let end = shared(levels, column_axes + 1..longest, amplitude, tiles).unwrap_or(longest);
         let low = (columns, Some(column_axes));
         let mut groups = vec![Group::new::<T>(
             levels,
@@ -269,6 +258,18 @@ impl Group {
     pub(crate) fn turned_pitch<T: Number>(&self) -> usize {
         self.block_rows.next_multiple_of(T::LANES)
     }
+}
+
+/// Where the low group should end, if it can end in a range of axes and others follow: of what two groups can share it takes a block, and
+/// more only where rows above it would become narrow. A high tile of few rows is too small for what it takes to begin with it.
+fn shared(levels: &[usize], ends: Range<usize>, amplitude: usize, tiles: usize) -> Option<usize> {
+    let most = HIGH_TILE[0] / (2 * SHARED_ROW * tiles);
+    let balanced = |&end: &usize| {
+        let (low, above) = levels.split_at(end);
+        product(low) * amplitude >= BLOCK && take(above, 0, 1, most) == above.len()
+    };
+    let others_follow = ends.end < levels.len();
+    ends.filter(|_| others_follow).find(balanced)
 }
 
 /// How wide the rows of a high tile should be, given how many there are and the bytes of an amplitude.
