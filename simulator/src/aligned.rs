@@ -8,7 +8,9 @@ const LINE: usize = 64;
 /// Bytes of a huge page. Lists of several are mapped, smaller ones come from the heap.
 const HUGE_PAGE: usize = 1 << 21;
 
-const PAGE: usize = 1 << 12;
+/// Bytes of a page. Distances that are a multiple of it meet in the same sets of a cache.
+pub(crate) const PAGE: usize = 1 << 12;
+
 /// Bytes of half a page. Rows of a tile that are a power of two apart meet in one set of the cache; where one of two arrays begins so much
 /// later, the rows of both meet in two.
 pub(crate) const HALF_PAGE: usize = PAGE / 2;
@@ -36,8 +38,11 @@ impl<T: Pod + Default> Aligned<T> {
 
     /// Zeros that begin so many bytes after the beginning of a page, where they fill one.
     pub(crate) fn shifted(length: usize, by: usize) -> Self {
-        let small = length.saturating_mul(size_of::<T>()) < PAGE;
-        Self::new(length, if small { LINE } else { PAGE }, by)
+        if length.saturating_mul(size_of::<T>()) < PAGE {
+            Self::zeros(length)
+        } else {
+            Self::new(length, PAGE, by)
+        }
     }
 
     fn new(length: usize, alignment: usize, by: usize) -> Self {
@@ -122,8 +127,12 @@ mod tests {
             later.as_mut_slice().fill(one);
             assert_eq!(later.as_slice(), vec![one; length]);
             assert_eq!(later.as_slice().as_ptr() as usize % LINE, 0);
+            let page = match later.memory {
+                Memory::Heap(_) => PAGE,
+                Memory::Pages(_) => HUGE_PAGE,
+            };
             if length * size_of::<T>() >= PAGE {
-                assert_eq!(later.as_slice().as_ptr() as usize % PAGE, HALF_PAGE);
+                assert_eq!(later.as_slice().as_ptr() as usize % page, HALF_PAGE);
             }
         }
     }

@@ -34,7 +34,7 @@ pub struct Ansatz<'a, T: Number = f64> {
     diagonals: Vec<Diagonal<'a>>,
     /// The start state's low tile, and the factor of every one of them.
     product: (Vec<f64>, Vec<f64>),
-    /// Memory that one run leaves to the next: states, and what threads work in.
+    /// Memory that one run leaves to the next: states, what threads work in, and for each group tables of phases.
     states: Pool<Amplitudes<T>>,
     scratch: Pool<Scratch<T>>,
     tables: Vec<Pool<Table<T>>>,
@@ -168,22 +168,6 @@ impl<'a, T: Number> Ansatz<'a, T> {
         Ok(State::new(self.cost, psi, self.isa))
     }
 
-    /// The state that the given angles prepare, and its expectation, summed up in the last pass.
-    pub(crate) fn evolve_and_mean(
-        &self,
-        angles: &Angles,
-        limits: &Limits,
-    ) -> Result<(Amplitudes<T>, f64), Error> {
-        let circuit = self.circuit(layers(angles));
-        let (plans, last) = self.plans(angles.depth());
-        let mut psi = self.memory();
-        self.run(&circuit, &plans, &mut psi, limits)?;
-        self.spend(limits, angles.depth())?;
-        let center = self.cost.mean();
-        let mean = circuit.run(&last, self.source(plans.len()), &mut psi, Some(center));
-        Ok((psi, center + self.copies() * mean))
-    }
-
     /// The objective at the given angles. The expectation is summed up in the last pass, without keeping the state.
     ///
     /// # Errors
@@ -199,16 +183,31 @@ impl<'a, T: Number> Ansatz<'a, T> {
             return self.evolve(angles, limits)?.objective(objective);
         }
         self.admit(angles, self.estimate(angles.depth()).bytes)?;
+        let (psi, mean) = self.expectation(angles, limits, false)?;
+        self.leave(psi);
+        Ok(mean)
+    }
+
+    /// The expectation at admitted angles, summed up in the last pass, and the state's memory, which holds the state only where `keep` says so:
+    /// that takes longer.
+    pub(crate) fn expectation(
+        &self,
+        angles: &Angles,
+        limits: &Limits,
+        keep: bool,
+    ) -> Result<(Amplitudes<T>, f64), Error> {
         let circuit = self.circuit(layers(angles));
         let (plans, last) = self.plans(angles.depth());
         let mut psi = self.memory();
         self.run(&circuit, &plans, &mut psi, limits)?;
         self.spend(limits, angles.depth())?;
-        let center = self.cost.mean();
-        let mean =
-            self.copies() * circuit.run_mean(&last, self.source(plans.len()), &mut psi, center);
-        self.leave(psi);
-        Ok(center + mean)
+        let (center, from) = (self.cost.mean(), self.source(plans.len()));
+        let mean = if keep {
+            circuit.run(&last, from, &mut psi, Some(center))
+        } else {
+            circuit.run_mean(&last, from, &mut psi, center)
+        };
+        Ok((psi, center + self.copies() * mean))
     }
 
     /// The objective at several sets of angles. Small states are evaluated side by side, for one of them would keep one core busy at
@@ -234,8 +233,16 @@ impl<'a, T: Number> Ansatz<'a, T> {
             (&self.layout, self.copies() as u64),
             depth,
             self.mixer_bytes,
-            self.cost.bytes(),
+            self.cost.bytes().saturating_add(self.table_bytes(depth)),
         )
+    }
+
+    /// Bytes of the phases that a pass has: on one group of all layers, elsewhere of two.
+    fn table_bytes(&self, depth: usize) -> u64 {
+        let layers = if self.groups() == 1 { depth } else { 2 };
+        let phases = self.diagonals.iter().map(Diagonal::phases).max();
+        let bytes = 2 * size_of::<T>() as u64 * phases.unwrap_or(0) as u64;
+        bytes.saturating_mul(layers as u64)
     }
 
     /// Work units of one run of `depth` layers.

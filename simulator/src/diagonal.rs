@@ -181,6 +181,15 @@ impl<'a> Diagonal<'a> {
         }
     }
 
+    /// How many phases the table of a layer has.
+    pub(crate) fn phases(&self) -> usize {
+        match &self.kind {
+            Kind::Table(_) | Kind::Block { .. } | Kind::Split { .. } => 0,
+            Kind::Indexed(cost) => cost.steps(),
+            Kind::Pairwise { own, .. } => own.len(),
+        }
+    }
+
     /// The phase of a layer, ready to be applied; `tables` has what earlier ones left.
     pub(crate) fn phase<'t, T: Number>(
         &self,

@@ -37,7 +37,7 @@ impl<T: Number> Ansatz<'_, T> {
         self.admit(angles, self.estimate(angles.depth()).gradient_bytes)?;
         let (psi, value, weight, share) = match objective {
             Objective::Expectation => {
-                let (psi, value) = self.evolve_and_mean(angles, limits)?;
+                let (psi, value) = self.expectation(angles, limits, true)?;
                 let (ceiling, center) = (f64::INFINITY, value);
                 (psi, value, Weight { ceiling, center }, 1.0)
             }

@@ -4,7 +4,9 @@
 //! follow each other in memory and the columns are mixed too; in the groups above, rows lie far apart and the columns only make
 //! every access a few cache lines long.
 
+use crate::aligned::PAGE;
 use crate::kernels::{Number, Rows};
+use crate::register::CHUNK;
 use std::ops::Range;
 
 /// Bytes of a low tile: a quarter of a 1 MiB L2 cache. Measured with `benches/layer.rs`, as all sizes here.
@@ -21,8 +23,6 @@ const SHARED_ROW: usize = 256;
 /// its own, looking up the page takes longer than bringing several lines to a tile that only L3 holds.
 const WIDE_ROW: usize = 512;
 const WIDE_TILE: usize = 1 << 22;
-/// Distances that are a multiple of this many bytes meet in the same sets of a cache.
-const PAGE: usize = 1 << 12;
 /// Most columns of a tile, unless an axis alone has more.
 const COLUMNS: usize = 64;
 /// Columns of a low tile whose axes need no transposing.
@@ -260,13 +260,15 @@ impl Group {
     }
 }
 
-/// Where the low group should end, if it can end in a range of axes and others follow: of what two groups can share it takes a block, and
-/// more only where rows above it would become narrow. A high tile of few rows is too small for what it takes to begin with it.
+/// Where the low group should end, if it can end in a range of axes and others follow: of what two groups can share it takes a block and a
+/// chunk of costs, which no gap may cut, and more only where rows above it would become narrow. A high tile of few rows is too small for
+/// what it takes to begin with it.
 fn shared(levels: &[usize], ends: Range<usize>, amplitude: usize, tiles: usize) -> Option<usize> {
     let most = HIGH_TILE[0] / (2 * SHARED_ROW * tiles);
     let balanced = |&end: &usize| {
         let (low, above) = levels.split_at(end);
-        product(low) * amplitude >= BLOCK && take(above, 0, 1, most) == above.len()
+        let low = product(low);
+        low >= CHUNK && low * amplitude >= BLOCK && take(above, 0, 1, most) == above.len()
     };
     let others_follow = ends.end < levels.len();
     ends.filter(|_| others_follow).find(balanced)
@@ -391,6 +393,19 @@ mod tests {
                 "{n} qubits"
             );
             assert!(layout.direct);
+        }
+    }
+
+    #[test]
+    fn two_groups_share_evenly() {
+        for (tiles, rows, last) in [(1, 9, 24), (2, 8, 22)] {
+            for n in 16..=last {
+                let layout = Layout::new::<f64>(&vec![2; n], |_| true, true, tiles);
+                let (low, high) = (&layout.groups[0], &layout.groups[1]);
+                assert_eq!(low.amplitudes(), CHUNK.max(1 << (n - rows)), "{n} qubits");
+                assert!(high.columns * size_of::<f64>() >= SHARED_ROW);
+                assert!(layout.gap > 0);
+            }
         }
     }
 

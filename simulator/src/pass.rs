@@ -226,7 +226,8 @@ impl<T: Number> Circuit<'_, T> {
             .collect()
     }
 
-    /// Carries out a pass. Where `center` is given, which only the last pass may be, ⟨C⟩ − center is summed up on the way.
+    /// Carries out a pass. With a `center`, also sums up ⟨C⟩ − center before tiles are copied back: only in the last pass, which turns nothing on
+    /// the way back.
     pub(crate) fn run(
         &self,
         plan: &Plan,
@@ -235,6 +236,7 @@ impl<T: Number> Circuit<'_, T> {
         center: Option<f64>,
     ) -> f64 {
         let pass = self.pass(plan);
+        debug_assert!(center.is_none() || pass.last_turn().is_none());
         let jobs = self.jobs(pass.group, from, psi);
         let (group, in_place) = (pass.group, pass.group.is_contiguous());
         let on_the_way = OnTheWay {

@@ -261,8 +261,8 @@ fn strides(mixers: &[AxisMixer], axes: std::ops::Range<usize>, mut stride: usize
     mixers[axes].iter().map(with_stride).collect()
 }
 
-/// The steps of some axes by ascending stride; their lattices are added to the list. Neighbouring qubits are taken several at a time, and
-/// other axes two.
+/// The steps of some axes by ascending stride; their lattices are added to the list. Neighbouring qubits are taken several at a
+/// time.
 fn steps<T: Number>(axes: &[Axis], lattices: &mut Vec<Lattice>) -> Steps<T> {
     let mut steps: Vec<Step<T>> = Vec::new();
     for &(mixer, stride) in axes {

@@ -282,6 +282,8 @@ fn gradients_on_several_groups() {
                 let rough = single
                     .gradient(objective, &angles(layers), &Limits::none())
                     .unwrap();
+                let alone = ansatz.evaluate(objective, &angles(layers), &Limits::none());
+                assert!((gradient.value - alone.unwrap()).abs() < 1e-11);
                 let value = |layer: usize, by_gamma: bool, h: f64| {
                     let mut angles = angles(layers);
                     if by_gamma {

@@ -138,6 +138,11 @@ impl Indexed {
         all
     }
 
+    /// How many steps there are.
+    pub(crate) fn steps(&self) -> usize {
+        self.steps
+    }
+
     /// The cost of every step.
     pub(crate) fn costs(&self) -> Vec<f64> {
         (0..self.steps).map(|step| self.at(step as u16)).collect()

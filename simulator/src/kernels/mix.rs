@@ -77,18 +77,23 @@ impl<P: Pack> Factors<P> {
     /// not see their differences. So only the sums turn, by 2β, and every amplitude moves by half of what its sum does.
     #[inline(always)]
     fn moves(self, real: bool, ends: P, middle: P) -> (P, P) {
-        let (x, y) = (self.own.mul(ends), self.own.mul(middle));
         if real {
-            (
-                self.other.mul_add(middle, x),
-                self.other.neg_mul_add(ends, y),
-            )
+            (self.move_re(ends, middle), self.move_im(middle, ends))
         } else {
-            (
-                self.other.neg_mul_add(middle, x),
-                self.other.mul_add(ends, y),
-            )
+            (self.move_im(ends, middle), self.move_re(middle, ends))
         }
+    }
+
+    /// By how much a sum of real parts moves, given the other sum's imaginary part.
+    #[inline(always)]
+    fn move_re(self, re: P, other_im: P) -> P {
+        self.other.mul_add(other_im, self.own.mul(re))
+    }
+
+    /// By how much a sum of imaginary parts moves, given the other sum's real part.
+    #[inline(always)]
+    fn move_im(self, im: P, other_re: P) -> P {
+        self.other.neg_mul_add(other_re, self.own.mul(im))
     }
 }
 
@@ -184,11 +189,22 @@ fn turn_half<P: Pack, const N: usize, const ODD: bool>(
     rows: &mut [&mut [P::Real]; N],
 ) {
     for at in (0..rows[0].len()).step_by(P::LANES) {
-        let mut half = [by.sin; N];
-        unrolled!(j < N, { half[j] = P::load(rows[j], at) });
-        turn_column::<P, N, ODD>(by, &mut half, &mut ());
-        unrolled!(j < N, { half[j].store(rows[j], at) });
+        turn_rows_at::<P, N, ODD>(by, rows, at, &mut ());
     }
+}
+
+/// Turns half of some columns.
+#[inline(always)]
+pub(super) fn turn_rows_at<P: Pack, const N: usize, const ODD: bool>(
+    by: Factors<P>,
+    rows: &mut [&mut [P::Real]; N],
+    at: usize,
+    watch: &mut impl Watch<P>,
+) {
+    let mut half = [by.sin; N];
+    unrolled!(j < N, { half[j] = P::load(rows[j], at) });
+    turn_column::<P, N, ODD>(by, &mut half, watch);
+    unrolled!(j < N, { half[j].store(rows[j], at) });
 }
 
 /// What is to be done with the sums that turns move, before they do: those of 00 and 11 and of 01 and 10, or the two amplitudes of the
@@ -418,18 +434,6 @@ impl<V: Vector> Factors<V> {
         store((x.add(by.0), y.add(by.1)), tile, at[0]);
         let by = (by.0.swap(bit), by.1.swap(bit));
         store((a.add(by.0), b.add(by.1)), tile, at[1]);
-    }
-
-    /// By how much a sum of real parts moves, given the other sum's imaginary part.
-    #[inline(always)]
-    fn move_re(self, re: V, other_im: V) -> V {
-        self.other.mul_add(other_im, self.own.mul(re))
-    }
-
-    /// By how much a sum of imaginary parts moves, given the other sum's real part.
-    #[inline(always)]
-    fn move_im(self, im: V, other_re: V) -> V {
-        self.other.neg_mul_add(other_re, self.own.mul(im))
     }
 }
 

@@ -2,10 +2,11 @@
 //! taken where both states are read to be turned.
 
 use super::mix::{
-    Factors, Turn, Watch, WatchLanes, crosses, halves, is_real, load, rows_mut, store, turn_column,
-    turn_pack, unrolled,
+    Factors, Turn, Watch, WatchLanes, crosses, halves, is_real, load, rows_mut, store, turn_pack,
+    turn_rows_at, unrolled,
 };
 use super::reduce::{Sum, sum_of};
+use super::reflect::{Whole, project};
 use super::vector::{Number, Pack, Vector};
 use super::{Tile, TileMut};
 
@@ -73,7 +74,7 @@ fn undo_rows<P: Pack, const N: usize>(
 
 /// Columns, in packs, that are turned on one state and then on the other: so few that what is kept in between stays in L1.
 const STRIP: usize = 4;
-/// Most sums of half a column that turns move: of four qubits, two for each of four indices of either pair.
+/// Most pairs of sums that turns of half a column move: of four qubits, one for each of four indices of either two.
 const SUMS: usize = 8;
 
 /// What ψ's turns leave for those of λ, and what both contribute.
@@ -130,20 +131,6 @@ impl<P: Pack> Strip<P> {
     }
 }
 
-/// Turns half of a column.
-#[inline(always)]
-fn turn_rows_at<P: Pack, const N: usize, const ODD: bool>(
-    by: Factors<P>,
-    rows: &mut [&mut [P::Real]; N],
-    at: usize,
-    watch: &mut impl Watch<P>,
-) {
-    let mut half = [P::splat(P::Real::default()); N];
-    unrolled!(j < N, { half[j] = P::load(rows[j], at) });
-    turn_column::<P, N, ODD>(by, &mut half, watch);
-    unrolled!(j < N, { half[j].store(rows[j], at) });
-}
-
 /// Where the sums of a pair of qubits are kept.
 #[inline(always)]
 fn place(pair: usize, j: usize) -> usize {
@@ -164,7 +151,7 @@ impl<P> Watch<P> for Keep<'_, P> {
 /// has real times imaginary part less the reverse.
 struct Meet<'a, P> {
     psi: &'a [(P, P); SUMS],
-    /// Several, for one would have to be waited for at each addition.
+    /// Several, so that few additions wait for each other.
     sums: [P; 4],
 }
 
@@ -358,8 +345,8 @@ fn undo_packs<P: Pack, const N: usize>(
     }
 }
 
-/// Most turns of a vector's lane bits, of one or two at a time.
-const LANE_TURNS: usize = 4;
+/// Most turns of a vector's lane bits, one for each where those are not all.
+const LANE_TURNS: usize = 3;
 
 /// The neighbours' sums that ψ's turns see.
 struct KeptLanes<V> {
@@ -442,30 +429,13 @@ pub(crate) fn overlap_multiply<V: Vector>(
     for start in (0..psi.0.len()).step_by(d * stride) {
         for at in (start..start + stride).step_by(V::Real::LANES) {
             for (j, row) in b.chunks_exact(d).enumerate() {
-                let (x, y) = project::<V>(psi, stride, at, row);
+                let (x, y) = project::<V, _>(psi, stride, at, Whole(row));
                 let part = V::load(lambda.0, j * stride + at).mul(y);
                 sum.add(V::load(lambda.1, j * stride + at).neg_mul_add(x, part));
             }
         }
     }
     sum.total()
-}
-
-/// `⟨w|ψ⟩` of a vector of columns.
-#[inline(always)]
-fn project<V: Vector>(
-    (re, im): (&[V::Real], &[V::Real]),
-    stride: usize,
-    at: usize,
-    w: &[f64],
-) -> (V, V) {
-    let (mut x, mut y) = (V::splat(V::Real::default()), V::splat(V::Real::default()));
-    for (j, &w) in w.iter().enumerate() {
-        let w = V::splat(V::Real::from_f64(w));
-        x = w.mul_add(V::load(re, j * stride + at), x);
-        y = w.mul_add(V::load(im, j * stride + at), y);
-    }
-    (x, y)
 }
 
 /// Of a diagonal C.

@@ -6,7 +6,7 @@ use super::vector::{Number, Pack, Vector};
 use super::{Tile, TileMut};
 
 /// A complex number in every lane.
-type Complex<P> = (P, P);
+pub(super) type Complex<P> = (P, P);
 
 #[inline(always)]
 fn splat<P: Pack>(value: f64) -> P {
@@ -42,7 +42,7 @@ impl<P: Pack> Factor<P> {
 }
 
 /// `w` on the vectors of an axis, and the lanes among which the axis goes on.
-trait Axis<P: Pack>: Copy {
+pub(super) trait Axis<P: Pack>: Copy {
     /// How many vectors.
     fn vectors(self) -> usize;
     /// The amplitude of each lane's level in a vector.
@@ -53,7 +53,7 @@ trait Axis<P: Pack>: Copy {
 
 /// An axis of whole vectors.
 #[derive(Clone, Copy)]
-struct Whole<'a>(&'a [f64]);
+pub(super) struct Whole<'a>(pub(super) &'a [f64]);
 
 impl<P: Pack> Axis<P> for Whole<'_> {
     #[inline(always)]
@@ -100,12 +100,10 @@ impl<V: Vector> Axis<V> for InLanes<'_, V::Real> {
     }
 }
 
-/// Levels, or vectors of an axis with lane bits, up to which their number is a constant: columns of so few stay in registers.
+/// Evaluates an expression with a number as a constant where it is one of those listed, and another one where not. Columns of few vectors
+/// stay in registers, if there are enough.
 macro_rules! with_constant {
-    ($number:expr, $constant:ident => $known:expr, $any:expr) => {
-        with_constant!($number, $constant => $known, $any, 1 2 3 4 5 6 7 8 9 10)
-    };
-    ($number:expr, $constant:ident => $known:expr, $any:expr, $($literal:literal)*) => {
+    ($number:expr, $($literal:literal)*; $constant:ident => $known:expr, $any:expr) => {
         match $number {
             $($literal => {
                 const $constant: usize = $literal;
@@ -127,7 +125,7 @@ pub(crate) fn reflect<V: Vector>(
 ) {
     let (tile, axis) = ((re, im), Whole(w));
     with_constant!(
-        w.len(),
+        w.len(), 2 3 4 5 6 7 8 9 10;
         D => reflect_few::<V::Part, _, D>(tile, stride, axis, factor),
         reflect_many::<V::Part, _>(tile, stride, axis, factor)
     );
@@ -145,7 +143,7 @@ pub(crate) fn reflect_lanes<V: Vector>(
 ) {
     let (tile, axis, stride) = ((re, im), InLanes(bits, w), V::Real::LANES);
     with_constant!(
-        w.len() / stride,
+        w.len() / stride, 1 2 4 8;
         D => reflect_few::<V, _, D>(tile, stride, axis, factor),
         reflect_many::<V, _>(tile, stride, axis, factor)
     );
@@ -200,7 +198,7 @@ pub(crate) fn undo_reflect<V: Vector>(
 ) -> f64 {
     let axis = Whole(w);
     with_constant!(
-        w.len(),
+        w.len(), 2 3 4 5 6 7 8 9 10;
         D => undo_few::<V::Part, _, D>(psi, lambda, stride, axis, factor),
         undo_many::<V::Part, _>(psi, lambda, stride, axis, factor)
     )
@@ -217,7 +215,7 @@ pub(crate) fn undo_reflect_lanes<V: Vector>(
 ) -> f64 {
     let (axis, stride) = (InLanes(bits, w), V::Real::LANES);
     let sum = with_constant!(
-        w.len() / stride,
+        w.len() / stride, 1 2 4 8;
         D => undo_few::<V, _, D>(psi, lambda, stride, axis, factor),
         undo_many::<V, _>(psi, lambda, stride, axis, factor)
     );
@@ -343,9 +341,9 @@ impl<P: Pack, const D: usize> Column<P, D> {
     }
 }
 
-/// `⟨w|ψ⟩` of some columns.
+/// The sum over a column with the axis's weights: `⟨w|ψ⟩`.
 #[inline(always)]
-fn project<P: Pack, A: Axis<P>>(
+pub(super) fn project<P: Pack, A: Axis<P>>(
     psi: Tile<P::Real>,
     stride: usize,
     at: usize,

@@ -35,7 +35,7 @@ impl Ahead {
         }
         let stride = first.stride(group) * size_of::<T>();
         let mut width = next.columns * size_of::<T>();
-        if !stride.is_multiple_of(LINE) {
+        if !stride.is_multiple_of(LINE) || !width.is_multiple_of(LINE) {
             // Such rows begin anywhere in a line.
             width += LINE - size_of::<T>();
         }

@@ -23,7 +23,7 @@ impl<T: Number> Pass<'_, T> {
 
     /// The steps above a block without the one that can be carried out while a tile is copied, and how many qubits that one turns.
     pub(super) fn on_the_way(&self) -> (&[Step<T>], Option<usize>) {
-        // Rows that are padded, and narrow ones at the end, are copied number by number.
+        // Turns on the way take whole vectors: no padded rows, and no narrow ones at the end.
         let whole = self.group.stride.is_multiple_of(self.group.columns);
         let tile = if whole && self.group.pitch == self.group.columns {
             self.group.tile()
