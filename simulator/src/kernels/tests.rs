@@ -338,7 +338,7 @@ fn axes<T: Number>(case: &Case) {
     } = case;
     let (stride, w) = (case.stride * T::LANES, &u_re[..*d]);
     let reflected = case.arrays::<T>(|isa, re, im| isa.reflect(re, im, stride, w, (*a, *b)));
-    let unit = |at: usize| if at % (d + 1) == 0 { 1.0 } else { 0.0 };
+    let unit = |at: usize| if at.is_multiple_of(d + 1) { 1.0 } else { 0.0 };
     let part = |own: f64, one: f64| -> Vec<f64> {
         let matrix = projector(w).into_iter().enumerate();
         matrix.map(|(at, p)| one * unit(at) + own * p).collect()
