@@ -319,21 +319,31 @@ pub(super) fn turn_pack<P: Pack, const N: usize>(
     (at, stride): (usize, usize),
     [watch_even, watch_odd]: [&mut impl Watch<P>; 2],
 ) {
-    let (mut even, mut odd) = ([by.sin; N], [by.sin; N]);
-    unrolled!(j < N, {
-        (even[j], odd[j]) = in_halves(j, load(tile, at + j * stride));
-    });
-    turn_column::<P, N, false>(by, &mut even, watch_even);
-    turn_column::<P, N, true>(by, &mut odd, watch_odd);
-    unrolled!(j < N, {
-        store(in_halves(j, (even[j], odd[j])), tile, at + j * stride);
-    });
+    turn_pack_half::<P, N, false>(by, tile, (at, stride), watch_even);
+    turn_pack_half::<P, N, true>(by, tile, (at, stride), watch_odd);
 }
 
-/// Of real and imaginary part at index `j` what is in the even half and what is in the odd one, or the reverse.
 #[inline(always)]
-fn in_halves<P>(j: usize, (x, y): (P, P)) -> (P, P) {
-    if is_real::<false>(j) { (x, y) } else { (y, x) }
+fn turn_pack_half<P: Pack, const N: usize, const ODD: bool>(
+    by: Factors<P>,
+    (re, im): &mut TileMut<P::Real>,
+    (at, stride): (usize, usize),
+    watch: &mut impl Watch<P>,
+) {
+    let mut half = [by.sin; N];
+    unrolled!(j < N, {
+        let from = if is_real::<ODD>(j) { &*re } else { &*im };
+        half[j] = P::load(from, at + j * stride);
+    });
+    turn_column::<P, N, ODD>(by, &mut half, watch);
+    unrolled!(j < N, {
+        let to = if is_real::<ODD>(j) {
+            &mut *re
+        } else {
+            &mut *im
+        };
+        half[j].store(to, at + j * stride);
+    });
 }
 
 #[inline(always)]
