@@ -236,13 +236,13 @@ impl<T: Number> Circuit<'_, T> {
         center: Option<f64>,
     ) -> f64 {
         let pass = self.pass(plan);
-        debug_assert!(center.is_none() || pass.last_turn().is_none());
         let jobs = self.jobs(pass.group, from, psi);
         let (group, in_place) = (pass.group, pass.group.is_contiguous());
         let on_the_way = OnTheWay {
             to: !in_place,
             back: !in_place,
         };
+        debug_assert!(center.is_none() || in_place || pass.last_turn().is_none());
         let means = self.work(&pass, jobs, |scratch, mut job| {
             let Scratch { tiles, buffers } = scratch;
             let places = pass.places(&mut job);
