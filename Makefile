@@ -55,10 +55,10 @@ test-isa: ## run the simulator's tests on each instruction set of this machine (
 		echo "KETSCALE_TEST_ISA=$$isa cargo test --release -p ketscale-simulator"; \
 		KETSCALE_TEST_ISA=$$isa cargo test --release -p ketscale-simulator || exit; done
 
-memcheck: ## run the simulator's unit, circuit and dense tests under valgrind, which has no AVX-512 (minutes)
+memcheck: ## run the simulator's unit tests under valgrind, which has no AVX-512 (five minutes)
 	@command -v valgrind >/dev/null || { echo 'valgrind is missing' >&2; exit 3; }
 	cargo test --release --config "target.'cfg(all())'.runner = 'valgrind --quiet --error-exitcode=1'" \
-		-p ketscale-simulator --lib --test circuit --test dense
+		-p ketscale-simulator --lib
 
 miri: ## interpret the simulator's kernel tests, on the specification only (needs a nightly toolchain with Miri)
 	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p ketscale-simulator --lib -- kernels::
