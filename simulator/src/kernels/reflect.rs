@@ -156,17 +156,30 @@ fn reflect_few<P: Pack, A: Axis<P>, const D: usize>(
     axis: A,
     factor: (f64, f64),
 ) {
-    let (by, w) = (Factor::new(factor), weights(axis));
+    let (by, w) = (Factor::new(factor), weights::<P, A, D>(axis));
     for (re, im) in re
         .chunks_exact_mut(D * stride)
         .zip(im.chunks_exact_mut(D * stride))
     {
         for at in (0..stride).step_by(P::LANES) {
-            let column = Column::<P, D>::load((re, im), stride, at);
-            let moved = by.times(axis.across(column.project(&w)));
-            column.store_moved((&mut *re, &mut *im), stride, at, &w, moved);
+            reflect_column(re, im, (at, stride), (axis, &w), by);
         }
     }
+}
+
+/// Reflects some columns, and says what their projection was.
+#[inline(always)]
+fn reflect_column<P: Pack, A: Axis<P>, const D: usize>(
+    re: &mut [P::Real],
+    im: &mut [P::Real],
+    (at, stride): (usize, usize),
+    (axis, w): (A, &[P; D]),
+    by: Factor<P>,
+) -> Complex<P> {
+    let column = Column::<P, D>::load((re, im), stride, at);
+    let along = axis.across(column.project(w));
+    column.store_moved((re, im), stride, at, w, by.times(along));
+    along
 }
 
 #[inline(always)]
@@ -231,28 +244,12 @@ fn undo_few<P: Pack, A: Axis<P>, const D: usize>(
     axis: A,
     factor: (f64, f64),
 ) -> f64 {
-    let (by, w) = (Factor::new(factor), weights(axis));
+    let (by, w) = (Factor::new(factor), weights::<P, A, D>(axis));
     let mut sum = Sum::ZERO;
     for (psi, lambda) in blocks(psi, lambda, D * stride) {
         for at in (0..stride).step_by(P::LANES) {
-            let x = Column::<P, D>::load((psi.0, psi.1), stride, at);
-            let along_psi = axis.across(x.project(&w));
-            x.store_moved(
-                (&mut *psi.0, &mut *psi.1),
-                stride,
-                at,
-                &w,
-                by.times(along_psi),
-            );
-            let l = Column::<P, D>::load((lambda.0, lambda.1), stride, at);
-            let along_lambda = axis.across(l.project(&w));
-            l.store_moved(
-                (&mut *lambda.0, &mut *lambda.1),
-                stride,
-                at,
-                &w,
-                by.times(along_lambda),
-            );
+            let along_psi = reflect_column(psi.0, psi.1, (at, stride), (axis, &w), by);
+            let along_lambda = reflect_column(lambda.0, lambda.1, (at, stride), (axis, &w), by);
             sum.add_at(at, meet(along_psi, along_lambda));
         }
     }
