@@ -205,6 +205,12 @@ fn shown(report: &Report, notes: &[String]) -> String {
             "{held} loads were not measured; the one before stands for each.\n"
         ));
     }
+    if report.kept_usd > 0.0 {
+        text.push_str(&format!(
+            "No policy can save {:.2} USD of its cost: commitments, and nodes that hold pods of others or are not movable.\n",
+            report.kept_usd
+        ));
+    }
     text.push('\n');
     text.push_str(&section("Cost and service", &costs(report)));
     text.push('\n');

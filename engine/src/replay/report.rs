@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::Policy;
 use super::tally::Tally;
 use super::trace::Trace;
+use crate::cost;
 use crate::fleet::Fleet;
 
 /// The only value of the `schema` key of replay reports.
@@ -33,6 +34,9 @@ pub struct Report {
     pub values_held: u64,
     /// The node autoscaler that runs with the HPAs.
     pub node_autoscaler: String,
+    /// What no policy can save, in the cost of each: commitments, and nodes that must stay, for they hold pods of others or are not
+    /// movable, USD.
+    pub kept_usd: f64,
     /// One entry a policy, in the order asked for.
     pub policies: Vec<PolicyReport>,
     /// What must be said about the model.
@@ -130,6 +134,8 @@ impl Report {
             steps: trace.steps().len() as u64,
             values_held: trace.held(),
             node_autoscaler: node_autoscaler.to_owned(),
+            kept_usd: kept_usd_per_hour(fleet) * (trace.end_seconds() - trace.start_seconds())
+                / 3600.0,
             policies,
             notes: fleet.notes.clone(),
         }
@@ -143,6 +149,15 @@ impl Report {
             .filter(|row| row.policy.starts_with("hpa-"));
         hpas.min_by(|a, b| a.cost_usd.total_cmp(&b.cost_usd))
     }
+}
+
+/// Price of the nodes that must stay, and of commitments.
+fn kept_usd_per_hour(fleet: &Fleet) -> f64 {
+    let mut nodes = vec![0; fleet.offerings.len()];
+    for class in fleet.classes.iter().filter(|class| class.kept) {
+        nodes[class.offering] += class.count().unwrap_or(0);
+    }
+    cost::nodes(fleet, &nodes)
 }
 
 /// Seconds by service in minutes over all.

@@ -48,6 +48,26 @@ fn commitments_are_paid_whether_used_or_not() {
 }
 
 #[test]
+fn what_no_policy_can_save_is_commitments_and_nodes_that_must_stay() {
+    let kept_usd = |changes: &[(&str, &str)]| {
+        let report = under_hpa(&one_service(changes), &[10.0; 12], 50).report;
+        assert!(report.kept_usd <= report.policies[0].nodes_usd + 1e-9);
+        report.kept_usd
+    };
+    near(kept_usd(&[]), 0.0);
+    let others = ("pods: {shop/web", "foreign: {cpu: 100m}, pods: {shop/web");
+    near(kept_usd(&[others]), 1.0);
+    let immovable = (
+        "pods: {shop/web",
+        "movable: false, reason: a test, pods: {shop/web",
+    );
+    near(kept_usd(&[immovable]), 1.0);
+    let commitment = "policy: {commitments: [{pool: p, offering: big/z/on-demand, nodes: 1, usd_per_hour: 0.6}]}\ncurrent:";
+    near(kept_usd(&[("current:", commitment)]), 0.6);
+    near(kept_usd(&[others, ("current:", commitment)]), 0.6);
+}
+
+#[test]
 fn a_step_up_is_over_the_objective_until_the_new_pods_are_ready() {
     // 30 requests a second are more than two pods serve. The HPA sees 150 % of the request 15 s later and asks for ⌈150/50 · 2⌉ = 6 pods,
     // which there is room for; they are ready 20 s after that, at 50 % and a p95 of about 300 ms.
