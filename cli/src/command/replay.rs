@@ -207,7 +207,7 @@ fn shown(report: &Report, notes: &[String]) -> String {
     }
     if report.kept_usd > 0.0 {
         text.push_str(&format!(
-            "No policy can save {:.2} USD of its cost: commitments, and nodes that hold pods of others or are not movable.\n",
+            "No policy can save {:.2} USD of its cost: commitments, and nodes that may not be given back, such as those with pods of others.\n",
             report.kept_usd
         ));
     }

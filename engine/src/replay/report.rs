@@ -34,8 +34,8 @@ pub struct Report {
     pub values_held: u64,
     /// The node autoscaler that runs with the HPAs.
     pub node_autoscaler: String,
-    /// What no policy can save, in the cost of each: commitments, and nodes that must stay, for they hold pods of others or are not
-    /// movable, USD.
+    /// What no policy can save, in the cost of each: commitments, and nodes that may not be given back, such as those with pods of others,
+    /// USD.
     pub kept_usd: f64,
     /// One entry a policy, in the order asked for.
     pub policies: Vec<PolicyReport>,
@@ -151,7 +151,7 @@ impl Report {
     }
 }
 
-/// Price of the nodes that must stay, and of commitments.
+/// Price of the nodes that may not be given back, and of commitments.
 fn kept_usd_per_hour(fleet: &Fleet) -> f64 {
     let mut nodes = vec![0; fleet.offerings.len()];
     for class in fleet.classes.iter().filter(|class| class.kept) {
