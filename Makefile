@@ -4,7 +4,7 @@
 # solver and SQLite, and the tests meet the code that ships.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-isa memcheck miri fuzz check bench bench-peers deps deny check-aarch64 test-aarch64 aarch64-target
+.PHONY: help demo build test test-isa memcheck sanitize miri fuzz check bench bench-peers deps deny check-aarch64 test-aarch64 aarch64-target
 
 # Test binaries run in their crate's folder: to them a relative path would be another place.
 ifdef CARGO_TARGET_DIR
@@ -59,6 +59,10 @@ memcheck: ## run the simulator's unit tests under valgrind, which has no AVX-512
 	@command -v valgrind >/dev/null || { echo 'valgrind is missing' >&2; exit 3; }
 	cargo test --release --config "target.'cfg(all())'.runner = 'valgrind --quiet --error-exitcode=1'" \
 		-p ketscale-simulator --lib
+
+sanitize: ## run the simulator's tests under AddressSanitizer, overflow checked (ten minutes; needs a nightly toolchain)
+	RUSTFLAGS='-Zsanitizer=address -Cdebug-assertions=on -Coverflow-checks=on' cargo +nightly test --release \
+		--target "$$(rustc --print host-tuple)" --target-dir '$(TARGET)/sanitize' -p ketscale-simulator --tests
 
 miri: ## interpret the simulator's kernel tests, on the specification only (needs a nightly toolchain with Miri)
 	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p ketscale-simulator --lib -- kernels::
